@@ -1,0 +1,98 @@
+/**
+ * The gateway's configuration as the program sees it: complete, checked, frozen. No key is optional that has a default.
+ *
+ * Deliberately absent: how the file spells it (`schema.ts`) and where values come from (`load.ts`).
+ */
+import type { Agent } from "../domain/agent.ts";
+
+export interface Config {
+  /** The file it was read from; undefined when there is none and everything is default. */
+  readonly path: string | undefined;
+  readonly gateway: GatewayConfig;
+  /** Never empty. In the order of the file. */
+  readonly agents: readonly Agent[];
+  readonly providers: readonly ProviderConfig[];
+  /** What agents without a model of their own run on; undefined when each names one. */
+  readonly defaultModel: DefaultModel | undefined;
+  readonly session: SessionConfig;
+  readonly log: LogConfig;
+  /** What was read and has no effect, a sentence each; shown at start. */
+  readonly warnings: readonly string[];
+}
+
+export interface GatewayConfig {
+  readonly port: number;
+  /** The address to listen on: `127.0.0.1`, `0.0.0.0` or the one of `customBindHost`. */
+  readonly host: string;
+  readonly auth: AuthConfig;
+  readonly chatCompletions: ChatCompletionsConfig;
+  /** From the first byte of a request to the last byte of its body. */
+  readonly requestTimeoutMs: number;
+  /** Addresses or CIDR ranges whose forwarding headers are believed. */
+  readonly trustedProxies: readonly string[];
+}
+
+export type AuthMode = "token" | "password" | "none";
+
+export interface AuthConfig {
+  readonly mode: AuthMode;
+  /** Present unless mode is `none`. */
+  readonly secret?: string;
+  /** The secret was made up at start because none was configured; it is printed once. */
+  readonly isGenerated: boolean;
+  /** Undefined: failed logins are not limited. */
+  readonly rateLimit: RateLimitConfig | undefined;
+}
+
+export interface RateLimitConfig {
+  readonly maxAttempts: number;
+  readonly windowMs: number;
+  readonly lockoutMs: number;
+  readonly exemptLoopback: boolean;
+}
+
+export interface ChatCompletionsConfig {
+  readonly enabled: boolean;
+  readonly maxBodyBytes: number;
+  /** Silence after which a stream sends a comment. */
+  readonly keepAliveMs: number;
+  /** How long a reader may take nothing before it is cut and its run aborted. */
+  readonly readerTimeoutMs: number;
+  /** Model names that clients have hard-wired → agent ids. */
+  readonly modelAliases: ReadonlyMap<string, string>;
+  /** A client header, lower case, that names the session when `x-openclaw-session-key` does not; off by default. */
+  readonly sessionHeader: string | undefined;
+}
+
+export interface ProviderConfig {
+  readonly id: string;
+  readonly api: "openai-completions" | "builtin";
+  /** Without a trailing slash, `/v1` included; empty for `builtin`. */
+  readonly baseUrl: string;
+  readonly apiKey?: string;
+  readonly headers: { readonly [name: string]: string };
+  /** Ids as the provider knows them. */
+  readonly models: readonly string[];
+  /** Until the response headers, and between two pieces of the body. */
+  readonly timeoutMs: number;
+}
+
+export interface DefaultModel {
+  /** `<provider>/<model>`. */
+  readonly ref: string;
+  /** Why it was chosen: a clause printed at start, without a final dot. */
+  readonly reason: string;
+}
+
+export interface SessionConfig {
+  /** Absolute path of the SQLite file, or `:memory:`. */
+  readonly database: string;
+  /** Runs that may wait for one session. */
+  readonly maxQueued: number;
+  /** How long one of them waits at most. */
+  readonly maxWaitMs: number;
+}
+
+export interface LogConfig {
+  readonly level: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+}

@@ -1,0 +1,81 @@
+/**
+ * Keys of the file that the schema does not name. Where a misspelling would weaken the gateway they are errors;
+ * elsewhere OpenClaw has many keys we do not serve, so they are warnings and a user's existing file works.
+ *
+ * Only names are looked at here; values are the schema's business.
+ */
+import { z } from "zod";
+import type { ConfigPath, Findings } from "./config-error.ts";
+import { findNearest, suggest } from "./nearest.ts";
+
+/** Sections in which every unknown key is an error. */
+const strictSections: readonly ConfigPath[] = [["gateway", "auth"], ["gateway", "http"], ["log"]];
+
+/** Two edits from a key of ours is a misspelling; farther away it is a key of OpenClaw's own. */
+const misspellingEdits = 2;
+
+/** A copy of `value` without the unknown keys, each reported in `findings`; whole unknown sections in one warning. */
+export function dropUnknownKeys(schema: z.ZodType, value: unknown, findings: Findings): unknown {
+  const sections: string[] = [];
+  const known = walk(schema, value, [], (path, key, names) => {
+    if (path.length > 0) return reportKey(path, key, names, findings);
+    const nearest = findNearest(key, names, misspellingEdits);
+    sections.push(nearest === undefined ? key : `${key} (did you mean "${nearest}"?)`);
+  });
+  if (sections.length > 0) findings.warn("top level", `these sections are not Clawgate's and are ignored: ${sections.join(", ")}.`);
+  return known;
+}
+
+type Report = (path: ConfigPath, key: string, known: readonly string[]) => void;
+
+function reportKey(path: ConfigPath, key: string, known: readonly string[], findings: Findings): void {
+  const place = [...path, key];
+  const isStrict = strictSections.some((section) => section.every((name, index) => path[index] === name));
+  const isMisspelling = path[0] === "session" && findNearest(key, known, misspellingEdits) !== undefined;
+  if (isStrict || isMisspelling) {
+    findings.error(place, `unknown key: ${suggest(key, known)} Rename or remove it.`);
+    return;
+  }
+  const nearest = findNearest(key, known);
+  findings.warn(place, `unknown key, ignored${nearest === undefined ? "." : `: did you mean "${nearest}"?`}`);
+}
+
+function walk(schema: z.ZodType, value: unknown, path: ConfigPath, report: Report): unknown {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodUnion) {
+    const branch = inner.options.find((option) => fits(unwrap(option as z.ZodType), value));
+    return branch === undefined ? value : walk(branch as z.ZodType, value, path, report);
+  }
+  if (!fits(inner, value)) return value;
+  if (inner instanceof z.ZodArray) {
+    return (value as unknown[]).map((item, index) => walk(inner.element as z.ZodType, item, [...path, index], report));
+  }
+  if (inner instanceof z.ZodRecord) {
+    return mapEntries(value as object, (key, item) => [[key, walk(inner.valueType as z.ZodType, item, [...path, key], report)]]);
+  }
+  if (!(inner instanceof z.ZodObject)) return value;
+  const shape = new Map<string, z.ZodType>(Object.entries(inner.shape));
+  return mapEntries(value as object, (key, item) => {
+    const child = shape.get(key);
+    if (child !== undefined) return [[key, walk(child, item, [...path, key], report)]];
+    report(path, key, [...shape.keys()]);
+    return [];
+  });
+}
+
+function fits(schema: z.ZodType, value: unknown): boolean {
+  if (schema instanceof z.ZodArray) return Array.isArray(value);
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return schema instanceof z.ZodObject || schema instanceof z.ZodRecord ? isObject : !isObject && !Array.isArray(value);
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
+    return unwrap(schema.unwrap() as z.ZodType);
+  }
+  return schema;
+}
+
+function mapEntries(value: object, map: (key: string, item: unknown) => [string, unknown][]): object {
+  return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => map(key, item)));
+}

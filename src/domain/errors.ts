@@ -1,0 +1,74 @@
+/**
+ * The one error the gateway speaks: a code, a public sentence that says what was wrong and how to mend it,
+ * and a private cause that only the log sees.
+ *
+ * Deliberately absent: HTTP statuses. `http/errors.ts` holds the one table from code to status.
+ */
+
+/** Every code that can reach a caller. A face's table must name each of them, or it does not compile. */
+export const errorCodes = [
+  "invalid_json",
+  "invalid_type",
+  "invalid_value",
+  "missing_required_parameter",
+  "unsupported_parameter",
+  "empty_array",
+  "context_length_exceeded",
+  "upstream_rejected",
+  "invalid_api_key",
+  "model_not_found",
+  "not_found",
+  "endpoint_disabled",
+  "method_not_allowed",
+  "request_timeout",
+  "request_too_large",
+  "unsupported_media_type",
+  "headers_too_large",
+  "too_many_failed_logins",
+  "session_busy",
+  "upstream_rate_limited",
+  "internal_error",
+  "max_turns_exceeded",
+  "upstream_error",
+  "tool_choice_unmet",
+  "store_unavailable",
+  "run_timeout",
+  "upstream_timeout",
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+export interface GatewayErrorOptions {
+  /** Where the input was wrong: a body path such as `messages[0].content`, a header's or flag's name. */
+  readonly param?: string;
+  /** How long the caller should wait before it tries again, in milliseconds. */
+  readonly retryAfterMs?: number;
+  /** What really happened. Logged, never sent. */
+  readonly cause?: unknown;
+}
+
+export class GatewayError extends Error {
+  override readonly name = "GatewayError";
+  readonly code: ErrorCode;
+  readonly param: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.param = options.param;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** Whatever was thrown, as the error a caller may see. An unknown one says nothing of its inside. */
+export function toGatewayError(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  return new GatewayError(
+    "internal_error",
+    "The gateway failed while it worked on this request. Its log has the details under the request id.",
+    {
+      cause: thrown,
+    },
+  );
+}

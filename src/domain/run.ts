@@ -1,0 +1,127 @@
+/**
+ * One execution of an agent for one input, as data: what asks for it, the events it goes through, how it ended.
+ *
+ * A run that was admitted emits events that never throw and end with exactly one `run_end`.
+ * The non-streaming reply is the fold of those events, never a second implementation.
+ */
+import type { AgentId } from "./agent.ts";
+import type { GatewayError } from "./errors.ts";
+import type { Message, ToolCall } from "./message.ts";
+import type { FinishReason, ModelSettings, ToolChoice, ToolDefinition, Usage } from "./model.ts";
+import type { SessionKey } from "./session.ts";
+
+/** Who is calling, as the auth service found out. */
+export interface Principal {
+  readonly name: string;
+}
+
+/** A choice the caller made, with the name of the input it came from, for the error that refuses it. */
+export interface Chosen {
+  readonly value: string;
+  readonly param: string;
+}
+
+export interface RunRequest {
+  readonly principal: Principal;
+  /** Absent: the session key's agent, else the default one. */
+  readonly agent?: Chosen;
+  /** Full control of session routing; absent and no `user`: the run is stateless. */
+  readonly sessionKey?: Chosen;
+  /** A stable session key is derived from it. */
+  readonly user?: Chosen;
+  /** `<provider>/<model>` instead of the agent's own. */
+  readonly model?: Chosen;
+  readonly messages: readonly Message[];
+  /** The caller's tools: a call to one ends the run. */
+  readonly tools: readonly ToolDefinition[];
+  /** Speaks of the caller's tools only. */
+  readonly toolChoice?: ToolChoice;
+  readonly settings: ModelSettings;
+}
+
+/** Whose tool is called: the caller's (the run stops and hands the call over) or the agent's (the run executes it). */
+export type ToolOwner = "caller" | "agent";
+
+export type RunStatus = "completed" | "failed" | "aborted";
+
+export type RunEvent =
+  /** The session is busy with another run; this one waits its turn. */
+  | { readonly type: "run_queued" }
+  | { readonly type: "run_start" }
+  /** The `\n\n` between the texts of two turns is part of the text. */
+  | { readonly type: "text_delta"; readonly text: string }
+  | { readonly type: "reasoning_delta"; readonly text: string }
+  | { readonly type: "refusal_delta"; readonly text: string }
+  /** `index` counts the calls of one owner in one turn from 0. */
+  | { readonly type: "tool_call_start"; readonly owner: ToolOwner; readonly index: number; readonly id: string; readonly name: string }
+  | { readonly type: "tool_call_delta"; readonly owner: ToolOwner; readonly index: number; readonly arguments: string }
+  | { readonly type: "tool_call_end"; readonly owner: ToolOwner; readonly index: number; readonly call: ToolCall }
+  | { readonly type: "tool_result"; readonly call: ToolCall; readonly content: string; readonly isError: boolean }
+  /** One model call and the agent's tool calls it made are over: the assistant message, then the tool results. */
+  | { readonly type: "turn_end"; readonly messages: readonly Message[]; readonly finishReason: FinishReason; readonly usage?: Usage }
+  | RunEnd;
+
+export type RunEnd =
+  | { readonly type: "run_end"; readonly status: "completed"; readonly finishReason: FinishReason; readonly usage?: Usage }
+  /** `hasEffects`: a tool was executed, so repeating the run would repeat its effects. */
+  | {
+      readonly type: "run_end";
+      readonly status: "failed";
+      readonly error: GatewayError;
+      readonly hasEffects: boolean;
+      readonly usage?: Usage;
+    }
+  | { readonly type: "run_end"; readonly status: "aborted"; readonly usage?: Usage };
+
+export interface Run {
+  /** Lower-case hex, unique. */
+  readonly id: string;
+  readonly agentId: AgentId;
+  readonly sessionKey: SessionKey;
+  /** Whether anything of the run outlives it. */
+  readonly isStored: boolean;
+  /** `<provider>/<model>`. */
+  readonly model: string;
+  /** Unix seconds. */
+  readonly createdAt: number;
+  /** To be iterated once, to the end; whoever stops early must abort the signal it started the run with. */
+  readonly events: AsyncIterable<RunEvent>;
+}
+
+export interface RunResult {
+  readonly text: string;
+  readonly refusal: string;
+  readonly reasoning: string;
+  /** The caller's tool calls, to be answered in the next request. */
+  readonly toolCalls: readonly ToolCall[];
+  readonly end: RunEnd;
+}
+
+/** Reads a run to its end and returns all that a caller of a non-streaming face sees of it. */
+export async function foldRun(events: AsyncIterable<RunEvent>): Promise<RunResult> {
+  let text = "";
+  let refusal = "";
+  let reasoning = "";
+  const toolCalls: ToolCall[] = [];
+  for await (const event of events) {
+    switch (event.type) {
+      case "text_delta":
+        text += event.text;
+        break;
+      case "refusal_delta":
+        refusal += event.text;
+        break;
+      case "reasoning_delta":
+        reasoning += event.text;
+        break;
+      case "tool_call_end":
+        if (event.owner === "caller") toolCalls.push(event.call);
+        break;
+      case "run_end":
+        return { text, refusal, reasoning, toolCalls, end: event };
+      default:
+        break;
+    }
+  }
+  throw new Error("A run ended without run_end: the runtime broke its contract.");
+}

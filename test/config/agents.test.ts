@@ -1,0 +1,173 @@
+/**
+ * Agents and what they run on: entries and list, inheritance, tools, providers, models.
+ * No provider is contacted; which tools really exist is for the runtime to say.
+ */
+import { describe, expect, test } from "@jest/globals";
+import { load, problems } from "./config-file.ts";
+
+const entries = (entries: object, defaults: object = {}) => ({ agents: { defaults, entries } });
+
+describe("agents", () => {
+  test("entries and list both work, in this order, and ids are lower-cased", async () => {
+    const config = await load({ agents: { entries: { Main: {}, beta: { default: true } }, list: [{ id: "Gamma-1" }] } });
+    expect(config.agents.map(({ id, isDefault }) => [id, isDefault])).toEqual([
+      ["main", false],
+      ["beta", true],
+      ["gamma-1", false],
+    ]);
+  });
+
+  test("the same id twice is an error, whatever its case and form", async () => {
+    const twice = (id: string) => `there are two agents "${id}" in entries and list together; case does not matter. Keep one.`;
+    expect(await problems({ agents: { entries: { main: {}, A: {}, a: {} }, list: [{ id: "main" }] } })).toEqual([
+      `agents.entries.a: ${twice("a")}`,
+      `agents.list[0].id: ${twice("main")}`,
+    ]);
+  });
+
+  test.each(["-a", "a b", "é", "a".repeat(65), "", "a/b"])("the id %p is an error", async (id) => {
+    const found = await problems(entries({ [id]: {} }));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain("an agent's id must start with a letter or digit and have at most 64 letters, digits, - and _.");
+  });
+
+  test("more than one default is an error", async () => {
+    expect(await problems(entries({ a: { default: true }, b: {}, c: { default: true } }))).toEqual([
+      'agents.entries.c.default: "a" is the default agent already; at most one may be.',
+    ]);
+  });
+
+  test("an agent called default is told how it is reached", async () => {
+    expect((await load(entries({ default: {} }))).warnings).toEqual([
+      "agents.entries.default: the model names openclaw/default and openclaw:default mean the default agent; this one is agent:default.",
+    ]);
+  });
+
+  test("what an agent does not say it has from agents.defaults", async () => {
+    const defaults = { model: "builtin/offline", systemPrompt: "d", tools: ["calculator"], maxTurns: 3, runTimeoutMs: 4 };
+    const own = { model: { primary: "ollama/qwen3" }, systemPrompt: "o", tools: { allow: ["current_time"] }, maxTurns: 5, runTimeoutMs: 6 };
+    const config = await load(entries({ a: {}, b: own, c: { tools: [] } }, defaults));
+    expect(config.agents[0]).toMatchObject(defaults);
+    expect(config.agents[1]).toMatchObject({ ...own, model: "ollama/qwen3", tools: ["current_time"] });
+    expect(config.agents[2]?.tools).toEqual([]);
+  });
+
+  test("unknown tools are left out with a warning", async () => {
+    const config = await load(entries({ main: { tools: ["exec", "calculater", "memory_save", "memory_save"] } }));
+    expect(config.agents[0]?.tools).toEqual(["memory_save"]);
+    expect(config.warnings).toEqual([
+      'agents.entries.main.tools: no such tools here, left out: exec, calculater (did you mean "calculator"?). ' +
+        "There are: calculator, current_time, memory_save, memory_recall.",
+    ]);
+  });
+
+  test("fallbacks are read with one warning that they are not used yet", async () => {
+    const config = await load(entries({ a: {}, b: {} }, { model: { primary: "builtin/offline", fallbacks: ["x/y"] } }));
+    expect(config.warnings).toEqual(["agents.defaults.model.fallbacks: fallbacks are not used yet; a failing model is an error."]);
+  });
+});
+
+describe("models and providers", () => {
+  const local = {
+    baseUrl: "http://127.0.0.1:8080/v1/",
+    apiKey: "k",
+    headers: { "X-A": "b" },
+    timeoutMs: 9,
+    models: [{ id: "a/b", input: ["text"] }],
+  };
+  const file = (model: string, provider: object = local) => ({
+    ...entries({ main: { model } }),
+    models: { providers: { local: provider } },
+  });
+
+  test("a provider of the file arrives whole, its address without the trailing slash", async () => {
+    const config = await load(file("local/a/b"));
+    expect(config.agents[0]?.model).toBe("local/a/b");
+    expect(config.providers[0]).toEqual({
+      id: "local",
+      api: "openai-completions",
+      baseUrl: "http://127.0.0.1:8080/v1",
+      apiKey: "k",
+      headers: { "X-A": "b" },
+      timeoutMs: 9,
+      models: ["a/b"],
+    });
+    expect(config.defaultModel).toBeUndefined();
+  });
+
+  test("the embedded model and Ollama are always there, OpenAI with its key", async () => {
+    const bare = await load();
+    expect(bare.providers.map(({ id, api, baseUrl }) => [id, api, baseUrl])).toEqual([
+      ["ollama", "openai-completions", "http://127.0.0.1:11434/v1"],
+      ["builtin", "builtin", ""],
+    ]);
+    const withKey = await load({}, { OPENAI_API_KEY: "sk" });
+    expect(withKey.providers[0]).toMatchObject({
+      id: "openai",
+      apiKey: "sk",
+      baseUrl: "https://api.openai.com/v1",
+      models: [],
+      timeoutMs: 120000,
+    });
+    const elsewhere = await load({}, { OPENAI_API_KEY: "sk", OPENAI_BASE_URL: "http://h:1/v1/" });
+    expect(elsewhere.providers[0]?.baseUrl).toBe("http://h:1/v1");
+  });
+
+  test("a key from the environment is never sent to an address from the file", async () => {
+    const config = await load(
+      { ...entries({ main: { model: "openai/x" } }), models: { providers: { openai: { baseUrl: "http://h/v1" } } } },
+      { OPENAI_API_KEY: "sk" },
+    );
+    const named = config.providers.filter((one) => one.id === "openai");
+    expect(named).toEqual([
+      { id: "openai", api: "openai-completions", baseUrl: "http://h/v1", headers: {}, models: [], timeoutMs: 120000 },
+    ]);
+  });
+
+  test.each([
+    ["qwen3", '"qwen3" must be <provider>/<model>, such as openai/gpt-5.4.'],
+    ["/x", '"/x" must be <provider>/<model>, such as openai/gpt-5.4.'],
+    ["local/", '"local/" must be <provider>/<model>, such as openai/gpt-5.4.'],
+    ["local/zzz", 'provider "local" has no model "zzz"; it has: a/b.'],
+    ["lcal/x", 'there is no provider "lcal": did you mean "local"? Add models.providers.lcal, or use another one.'],
+    ["openai/x", 'there is no provider "openai": known here: local, ollama, builtin. Set OPENAI_API_KEY to have it.'],
+    ["builtin/online", 'provider "builtin" has no model "online"; it has: offline.'],
+  ])("the model %s is an error that says what there is", async (model, message) => {
+    expect(await problems(file(model))).toEqual([`agents.entries.main.model: ${message}`]);
+  });
+
+  test("a wrong model of agents.defaults is reported once, and not at all when nobody uses it", async () => {
+    const message = 'there is no provider "x": known here: ollama, builtin. Add models.providers.x, or use another one.';
+    expect(await problems(entries({ a: {}, b: {} }, { model: "x/y" }))).toEqual([`agents.defaults.model: ${message}`]);
+    expect((await load(entries({ a: { model: "builtin/offline" } }, { model: "x/y" }))).agents).toHaveLength(1);
+  });
+
+  test("a provider of another protocol is left out with a warning, and an agent that uses it is an error", async () => {
+    const claude = { ...local, api: "anthropic-messages" };
+    const unused = await load(file("builtin/offline", claude));
+    expect(unused.providers.map((one) => one.id)).toEqual(["ollama", "builtin"]);
+    expect(unused.warnings).toEqual([
+      "models.providers.local.api: this version speaks only openai-completions, so the provider is left out.",
+    ]);
+    expect(await problems(file("local/a/b", claude))).toEqual([
+      'agents.entries.main.model: provider "local" uses anthropic-messages, which this version cannot speak; choose a model of ollama, builtin.',
+    ]);
+  });
+
+  test.each([
+    [{ baseUrl: "127.0.0.1:8080" }, ".baseUrl: must be a URL that starts with http:// or https://."],
+    [{ baseUrl: "http://u:p@h/v1" }, ".baseUrl: must not contain a user or password; use apiKey or headers."],
+    [{ baseUrl: "http://h/v1?x=1" }, ".baseUrl: must end with its path, without ? and #."],
+    [{ baseUrl: "http://h", apiKey: "" }, ".apiKey: must not be empty: give it a value or leave the key out."],
+    [{ baseUrl: "http://h", headers: { "a b": "c" } }, '.headers["a b"]: is not a valid name; rename it.'],
+    [{ baseUrl: "http://h", headers: { a: "b\r\nc: d" } }, ".headers.a: must not contain control characters."],
+  ])("the provider %p is an error", async (provider, message) => {
+    expect(await problems(file("builtin/offline", provider))).toEqual([`models.providers.local${message}`]);
+  });
+
+  test("the embedded provider's name cannot be taken", async () => {
+    expect(await problems({ models: { providers: { builtin: { baseUrl: "http://h" } } } })).toEqual([
+      "models.providers.builtin: this name is the gateway's own; rename the provider.",
+    ]);
+  });
+});
