@@ -1,0 +1,74 @@
+/**
+ * How a database becomes what `schema.ts` says, one named step after the other, forward only.
+ *
+ * A step that was ever released is never edited; a new one is added with a name that sorts last.
+ * Deliberately absent: ways back. An older program refuses a newer database instead of guessing.
+ */
+import { Migrator } from "kysely";
+import type { Kysely, Migration } from "kysely";
+
+import { GatewayError } from "../domain/errors.ts";
+import type { StoreTables } from "./schema.ts";
+
+const migrations: Readonly<Record<string, Migration>> = {
+  "0001_sessions": { up: createSessions },
+};
+
+/** All pending steps in one transaction: the database is at the old state or at the new one, never between. */
+export async function migrateToLatest(db: Kysely<StoreTables>): Promise<void> {
+  await refuseNewerDatabase(db);
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve({ ...migrations }) } });
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  throw error instanceof Error ? error : new Error("A change of the session database failed.", { cause: error });
+}
+
+async function refuseNewerDatabase(db: Kysely<StoreTables>): Promise<void> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === "kysely_migration")) return;
+  const done = await db
+    .withTables<{ kysely_migration: { name: string } }>()
+    .selectFrom("kysely_migration")
+    .select("name")
+    .orderBy("name")
+    .execute();
+  const unknown = done.filter(({ name }) => !Object.hasOwn(migrations, name)).map(({ name }) => name);
+  if (unknown.length === 0) return;
+  throw new GatewayError(
+    "store_unavailable",
+    `The session database is newer than this program: it has changes unknown here (${unknown.join(", ")}). ` +
+      "Start the newer program, or configure another database file.",
+  );
+}
+
+async function createSessions(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("sessions")
+    .addColumn("key", "text", (column) => column.primaryKey().notNull())
+    .addColumn("agent_id", "text", (column) => column.notNull())
+    .addColumn("leaf_id", "text")
+    .addColumn("created_at", "text", (column) => column.notNull())
+    .addColumn("updated_at", "text", (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable("messages")
+    .addColumn("id", "text", (column) => column.primaryKey().notNull())
+    .addColumn("session_key", "text", (column) => column.notNull().references("sessions.key").onDelete("cascade"))
+    .addColumn("parent_id", "text")
+    .addColumn("run_id", "text", (column) => column.notNull())
+    .addColumn("role", "text", (column) => column.notNull())
+    .addColumn("body", "text", (column) => column.notNull())
+    .addColumn("state", "text", (column) => column.notNull())
+    .addColumn("created_at", "text", (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex("messages_by_session").on("messages").columns(["session_key", "id"]).execute();
+  await db.schema
+    .createTable("memories")
+    .addColumn("id", "text", (column) => column.primaryKey().notNull())
+    .addColumn("session_key", "text", (column) => column.notNull().references("sessions.key").onDelete("cascade"))
+    .addColumn("name", "text", (column) => column.notNull())
+    .addColumn("value", "text", (column) => column.notNull())
+    .addColumn("updated_at", "text", (column) => column.notNull())
+    .addUniqueConstraint("memories_by_name", ["session_key", "name"])
+    .execute();
+}

@@ -1,0 +1,78 @@
+/**
+ * What an agent remembers under one session key: names and values, bounded, gone with the session.
+ *
+ * A refusal is a plain error whose message the model reads. Deliberately absent: forgetting; a name is saved over.
+ */
+import type { Kysely } from "kysely";
+
+import type { SessionKey, SessionMemory } from "../domain/session.ts";
+import type { StoreTables } from "./schema.ts";
+import { guardStore, isStorableText, MemoryRefused } from "./store-errors.ts";
+
+export const memoryLimits = { nameLength: 128, valueBytes: 16 * 1024, names: 256 } as const;
+
+export class StoredMemory implements SessionMemory {
+  readonly #db: Kysely<StoreTables>;
+  readonly #nextId: () => string;
+  readonly #sessionKey: SessionKey;
+  readonly #agentId: string;
+
+  constructor(db: Kysely<StoreTables>, nextId: () => string, sessionKey: SessionKey, agentId: string) {
+    this.#db = db;
+    this.#nextId = nextId;
+    this.#sessionKey = sessionKey;
+    this.#agentId = agentId;
+  }
+
+  /** Creates the session when there is none: a memory may come before the first answered turn. */
+  async save(name: string, value: string): Promise<void> {
+    refuseUnfit(name, value);
+    const now = new Date().toISOString();
+    const session_key = this.#sessionKey;
+    const session = { key: session_key, agent_id: this.#agentId, leaf_id: null, created_at: now, updated_at: now };
+    const memory = { id: this.#nextId(), session_key, name, value, updated_at: now };
+    await guardStore(() =>
+      this.#db.transaction().execute(async (trx) => {
+        // Locks the session's row, so that two writers cannot both count the last free place.
+        await trx
+          .insertInto("sessions")
+          .values(session)
+          .onConflict((conflict) => conflict.column("key").doUpdateSet({ updated_at: now }))
+          .execute();
+        await trx
+          .insertInto("memories")
+          .values(memory)
+          .onConflict((conflict) => conflict.columns(["session_key", "name"]).doUpdateSet({ value, updated_at: now }))
+          .execute();
+        const { count } = await trx
+          .selectFrom("memories")
+          .where("session_key", "=", session_key)
+          .select((eb) => eb.fn.countAll().as("count"))
+          .executeTakeFirstOrThrow();
+        if (Number(count) <= memoryLimits.names) return;
+        throw new MemoryRefused(`Not saved: this session already remembers ${memoryLimits.names} names. Save under one of those instead.`);
+      }),
+    );
+  }
+
+  async recall(): Promise<ReadonlyMap<string, string>> {
+    const rows = await guardStore(() =>
+      this.#db.selectFrom("memories").where("session_key", "=", this.#sessionKey).select(["name", "value"]).orderBy("id").execute(),
+    );
+    return new Map(rows.map(({ name, value }) => [name, value]));
+  }
+}
+
+function refuseUnfit(name: string, value: string): void {
+  if (name === "") throw new MemoryRefused("Not saved: the name is empty. Give the memory a short name.");
+  if (name.length > memoryLimits.nameLength) {
+    throw new MemoryRefused(`Not saved: the name has ${name.length} characters; at most ${memoryLimits.nameLength} are allowed.`);
+  }
+  const bytes = Buffer.byteLength(value);
+  if (bytes > memoryLimits.valueBytes) {
+    throw new MemoryRefused(`Not saved: the value has ${bytes} bytes; at most ${memoryLimits.valueBytes} are allowed. Shorten it.`);
+  }
+  if (!isStorableText(name) || !isStorableText(value)) {
+    throw new MemoryRefused("Not saved: name and value must be plain text without NUL characters or broken Unicode.");
+  }
+}

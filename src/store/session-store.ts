@@ -1,0 +1,132 @@
+/**
+ * The queries behind the port `SessionStore`, for every database that Kysely speaks to.
+ *
+ * Instructions (`system`, `developer`) are dropped here, so that callers may hand over a request's messages as they came.
+ * Deliberately absent: SQL of one database only, caching (the row is the truth), and retention.
+ */
+import { sql } from "kysely";
+import type { Kysely, Transaction } from "kysely";
+
+import { GatewayError } from "../domain/errors.ts";
+import { isSystemMessage } from "../domain/message.ts";
+import type { SessionKey, SessionMemory, SessionStore, Transcript, TurnRecord } from "../domain/session.ts";
+import { decodeBody, encodeBody } from "./message-body.ts";
+import type { StoredMessage } from "./message-body.ts";
+import { createOrderedIds } from "./ordered-id.ts";
+import type { MessagesTable, StoreTables } from "./schema.ts";
+import { StoredMemory } from "./session-memory.ts";
+import { guardStore, isStorableText } from "./store-errors.ts";
+
+/** Databases bound the parameters of one statement: a turn longer than this takes several, in the same transaction. */
+const maxRowsPerInsert = 500;
+const staleRetryAfterMs = 1_000;
+
+export class StoredSessions implements SessionStore {
+  readonly #db: Kysely<StoreTables>;
+  readonly #nextId = createOrderedIds();
+
+  /** Takes over `db`: closing the store closes it. */
+  constructor(db: Kysely<StoreTables>) {
+    this.#db = db;
+  }
+
+  async readTranscript(sessionKey: SessionKey): Promise<Transcript> {
+    refuseUnstorableKey(sessionKey);
+    const rows = await guardStore(() => selectActivePath(this.#db, sessionKey).execute());
+    return { leafId: rows.at(-1)?.id, messages: rows.map(({ id, body }) => decodeBody(body, id)) };
+  }
+
+  /**
+   * An answered turn whose parent is no longer the active leaf is refused with `session_busy`: its writer read a transcript
+   * that has changed since. A turn of nothing but instructions stores nothing.
+   */
+  async appendTurn(record: TurnRecord): Promise<void> {
+    refuseUnstorableKey(record.sessionKey);
+    const messages = record.messages.filter((message): message is StoredMessage => !isSystemMessage(message));
+    if (messages.length === 0) return;
+    const now = new Date().toISOString();
+    const rows = this.#chain(record, messages, now);
+    await guardStore(() => this.#db.transaction().execute((trx) => insertTurn(trx, record, rows, now)));
+  }
+
+  memoryOf(sessionKey: SessionKey, agentId: string): SessionMemory {
+    refuseUnstorableKey(sessionKey);
+    return new StoredMemory(this.#db, this.#nextId, sessionKey, agentId);
+  }
+
+  async check(): Promise<void> {
+    await guardStore(() => this.#db.selectFrom("sessions").select("key").limit(1).execute());
+  }
+
+  async close(): Promise<void> {
+    await guardStore(() => this.#db.destroy());
+  }
+
+  #chain(record: TurnRecord, messages: readonly StoredMessage[], now: string): MessagesTable[] {
+    let parentId = record.parentId ?? null;
+    return messages.map((message) => {
+      const row: MessagesTable = {
+        id: this.#nextId(),
+        session_key: record.sessionKey,
+        parent_id: parentId,
+        run_id: record.runId,
+        role: message.role,
+        body: encodeBody(message),
+        state: record.isAnswered ? "active" : "unanswered",
+        created_at: now,
+      };
+      parentId = row.id;
+      return row;
+    });
+  }
+}
+
+/** From the active leaf up its parents, then turned around: superseded branches and unanswered messages are never touched. */
+function selectActivePath(db: Kysely<StoreTables>, sessionKey: SessionKey) {
+  return db
+    .withRecursive("path(id, parent_id, body, depth)", (qb) =>
+      qb
+        .selectFrom("sessions")
+        .innerJoin("messages", "messages.id", "sessions.leaf_id")
+        .where("sessions.key", "=", sessionKey)
+        .select(["messages.id", "messages.parent_id", "messages.body", sql<number>`0`.as("depth")])
+        .unionAll(
+          qb
+            .selectFrom("path")
+            .innerJoin("messages", "messages.id", "path.parent_id")
+            .select(["messages.id", "messages.parent_id", "messages.body", sql<number>`path.depth + 1`.as("depth")]),
+        ),
+    )
+    .selectFrom("path")
+    .select(["id", "body"])
+    .orderBy("depth", "desc");
+}
+
+/** The first statement creates or locks the session's row: of two writers, the second sees the leaf of the first. */
+async function insertTurn(trx: Transaction<StoreTables>, record: TurnRecord, rows: readonly MessagesTable[], now: string): Promise<void> {
+  const session = await trx
+    .insertInto("sessions")
+    .values({ key: record.sessionKey, agent_id: record.agentId, leaf_id: null, created_at: now, updated_at: now })
+    .onConflict((conflict) => conflict.column("key").doUpdateSet({ updated_at: now }))
+    .returning("leaf_id")
+    .executeTakeFirstOrThrow();
+  if (record.isAnswered && session.leaf_id !== (record.parentId ?? null)) {
+    throw new GatewayError("session_busy", "The session was changed by another run meanwhile; this one was not stored. Send it again.", {
+      retryAfterMs: staleRetryAfterMs,
+    });
+  }
+  for (let start = 0; start < rows.length; start += maxRowsPerInsert) {
+    await trx
+      .insertInto("messages")
+      .values(rows.slice(start, start + maxRowsPerInsert))
+      .execute();
+  }
+  const last = rows.at(-1);
+  if (!record.isAnswered || last === undefined) return;
+  await trx.updateTable("sessions").set({ leaf_id: last.id }).where("key", "=", record.sessionKey).execute();
+}
+
+function refuseUnstorableKey(sessionKey: SessionKey): void {
+  if (isStorableText(sessionKey)) return;
+  throw new GatewayError("invalid_value", "A session key must not contain NUL characters or broken Unicode.");
+}

@@ -1,0 +1,91 @@
+/** Opening a database: what is created, who may read it, what is refused. */
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import Database from "libsql";
+
+import { openSessionStore } from "../../src/store/open-session-store.ts";
+import { key, turnOf } from "./turn-of.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "clawgate-open-"));
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const modeOf = (path: string) => statSync(path).mode & 0o777;
+
+describe("opening a session store", () => {
+  test("creates folders and files that only their owner can read", async () => {
+    const file = join(folder, "state", "deep", "sessions.db");
+    const store = await openSessionStore(file);
+    await store.appendTurn(turnOf("first", undefined));
+    expect([join(folder, "state"), join(folder, "state", "deep")].map(modeOf)).toEqual([0o700, 0o700]);
+    expect([file, `${file}-wal`, `${file}-shm`].map(modeOf)).toEqual([0o600, 0o600, 0o600]);
+    await store.close();
+  });
+
+  test("and closing it again leaves everything in the one file", async () => {
+    const file = join(folder, "sessions.db");
+    const store = await openSessionStore(file);
+    await store.appendTurn(turnOf("first", undefined));
+    await store.close();
+    copyFileSync(file, join(folder, "copy.db"));
+    const copy = await openSessionStore(join(folder, "copy.db"));
+    expect((await copy.readTranscript(key)).messages).toHaveLength(4);
+    await copy.close();
+  });
+
+  test("many times at once on a new file gives one sound database", async () => {
+    const file = join(folder, "sessions.db");
+    const stores = await Promise.all(Array.from({ length: 8 }, () => openSessionStore(file)));
+    await stores[0]!.appendTurn(turnOf("first", undefined));
+    for (const store of stores) expect((await store.readTranscript(key)).messages).toHaveLength(4);
+    for (const store of stores) await store.close();
+  });
+
+  test("refuses a database that is newer than the program, and leaves it as it was", async () => {
+    const file = join(folder, "sessions.db");
+    await (await openSessionStore(file)).close();
+    const database = new Database(file);
+    database.exec("insert into kysely_migration values ('9999_from_the_future', '2099-01-01T00:00:00.000Z')");
+    await expect(openSessionStore(file)).rejects.toMatchObject({
+      code: "store_unavailable",
+      message:
+        "The session database is newer than this program: it has changes unknown here (9999_from_the_future). " +
+        "Start the newer program, or configure another database file.",
+    });
+    expect(database.prepare("select count(*) as count from kysely_migration").all([])).toEqual([{ count: 2 }]);
+    database.close();
+  });
+
+  test("runs its changes as a whole or not at all", async () => {
+    const file = join(folder, "sessions.db");
+    const database = new Database(file);
+    database.exec("create table memories (something text)");
+    await expect(openSessionStore(file)).rejects.toMatchObject({ code: "store_unavailable", message: expect.stringContaining("memories") });
+    const tables = database.prepare("select name from sqlite_master where name in ('sessions', 'messages', 'memories')").all([]);
+    expect(tables).toEqual([{ name: "memories" }]);
+    database.close();
+  });
+
+  test("says which file it could not open and why", async () => {
+    const junk = join(folder, "junk.db");
+    writeFileSync(junk, "This is a letter, not a database. ".repeat(100));
+    mkdirSync(join(folder, "folder.db"));
+    for (const [file, reason] of [
+      [junk, "file is not a database"],
+      [join(folder, "folder.db"), "EISDIR"],
+      [join(junk, "below-a-file.db"), "EEXIST"],
+    ] as const) {
+      await expect(openSessionStore(file)).rejects.toMatchObject({
+        code: "store_unavailable",
+        message: expect.stringMatching(new RegExp(`${file}.*${reason}`)),
+      });
+    }
+  });
+});

@@ -1,0 +1,241 @@
+/** What the session store promises, kept on real database files. Crashes and opening are tested beside this file. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import Database from "libsql";
+
+import { textOf } from "../../src/domain/message.ts";
+import type { SessionStore } from "../../src/domain/session.ts";
+import { openSessionStore } from "../../src/store/open-session-store.ts";
+import { StoredSessions } from "../../src/store/session-store.ts";
+import { openSqlite } from "../../src/store/sqlite.ts";
+import { key, turnMessages, turnOf } from "./turn-of.ts";
+
+let folder: string;
+let file: string;
+let open: SessionStore[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "clawgate-store-"));
+  file = join(folder, "sessions.db");
+  open = [];
+});
+
+afterEach(async () => {
+  for (const store of open) await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function openStore(path = file): Promise<SessionStore> {
+  const store = await openSessionStore(path);
+  open.push(store);
+  return store;
+}
+
+async function appendAnswered(store: SessionStore, label: string, sessionKey = key): Promise<void> {
+  const { leafId } = await store.readTranscript(sessionKey);
+  await store.appendTurn(turnOf(label, leafId, { sessionKey }));
+}
+
+function rowsOf(sql: string): unknown[] {
+  const database = new Database(file);
+  const rows = database.prepare(sql).all([]);
+  database.close();
+  return rows;
+}
+
+describe("a transcript", () => {
+  test("of an unknown key is empty, and reading it creates nothing", async () => {
+    const store = await openStore();
+    expect(await store.readTranscript(key)).toEqual({ leafId: undefined, messages: [] });
+    expect(rowsOf("select * from sessions")).toEqual([]);
+  });
+
+  test("gives back every message as it was appended, in order", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "first");
+    await appendAnswered(store, "second");
+    const { messages, leafId } = await store.readTranscript(key);
+    expect(messages).toEqual([...turnMessages("first"), ...turnMessages("second")]);
+    expect(leafId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  test("is the same after the file was closed and opened again", async () => {
+    const before = await openStore();
+    await appendAnswered(before, "first");
+    const written = await before.readTranscript(key);
+    await before.close();
+    expect(await (await openStore()).readTranscript(key)).toEqual(written);
+  });
+
+  test("of one key holds nothing of another", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "mine");
+    await appendAnswered(store, "theirs", "agent:main:other");
+    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("mine"));
+  });
+
+  test("works in memory without a file", async () => {
+    const store = await openStore(":memory:");
+    await appendAnswered(store, "first");
+    expect((await store.readTranscript(key)).messages).toHaveLength(4);
+  });
+
+  test("keeps NUL, broken Unicode and long text of a message", async () => {
+    const store = await openStore();
+    const text = `a\0b \ud800 ${"é".repeat(300_000)}`;
+    await store.appendTurn(turnOf("odd", undefined, { messages: [{ role: "user", content: [{ type: "text", text }] }] }));
+    expect((await store.readTranscript(key)).messages.map(textOf)).toEqual([text]);
+  });
+
+  test("holds no instructions", async () => {
+    const store = await openStore();
+    const instruction = { role: "system", content: [{ type: "text", text: "Be brief." }] } as const;
+    await store.appendTurn(turnOf("first", undefined, { messages: [instruction, ...turnMessages("first")] }));
+    await store.appendTurn(turnOf("empty", undefined, { sessionKey: "agent:main:empty", messages: [instruction] }));
+    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("first"));
+    expect(rowsOf("select key from sessions")).toEqual([{ key }]);
+  });
+
+  test("takes a turn of thousands of messages", async () => {
+    const store = await openStore();
+    const messages = Array.from({ length: 1_250 }, (_, index) => turnMessages(`${index}`)).flat();
+    await store.appendTurn(turnOf("long", undefined, { messages }));
+    expect((await store.readTranscript(key)).messages).toEqual(messages);
+  });
+
+  test("with a damaged message is an error of its own; other sessions go on", async () => {
+    const store = await openStore();
+    for (const [session, body] of [
+      ["cut", '{"role":"user","con'],
+      ["shape", '{"role":"user","content":7}'],
+      ["foreign", "[]"],
+    ]) {
+      await appendAnswered(store, "damaged", `agent:main:${session}`);
+      const database = new Database(file);
+      database.prepare("update messages set body = ? where session_key = ? and role = 'user'").run([body, `agent:main:${session}`]);
+      database.close();
+      await expect(store.readTranscript(`agent:main:${session}`)).rejects.toMatchObject({
+        code: "store_unavailable",
+        cause: expect.any(Error),
+      });
+    }
+    await appendAnswered(store, "sound");
+    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("sound"));
+  });
+
+  test("refuses a key that a text column would alter, so that no two keys become one", async () => {
+    const store = await openStore();
+    for (const bad of ["agent:main:a\0b", "agent:main:\ud800"]) {
+      await expect(store.readTranscript(bad)).rejects.toMatchObject({ code: "invalid_value" });
+      await expect(store.appendTurn(turnOf("bad", undefined, { sessionKey: bad }))).rejects.toMatchObject({ code: "invalid_value" });
+      expect(() => store.memoryOf(bad, "main")).toThrow(expect.objectContaining({ code: "invalid_value" }));
+    }
+  });
+});
+
+describe("an unanswered turn", () => {
+  test("is kept beside the path and never comes back", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "first");
+    const before = await store.readTranscript(key);
+    await store.appendTurn(turnOf("failed", before.leafId, { isAnswered: false, messages: turnMessages("failed").slice(0, 1) }));
+    expect(await store.readTranscript(key)).toEqual(before);
+    await appendAnswered(store, "second");
+    expect((await store.readTranscript(key)).messages).toEqual([...turnMessages("first"), ...turnMessages("second")]);
+    expect(rowsOf("select run_id, state, parent_id from messages where state <> 'active'")).toEqual([
+      { run_id: "failed", state: "unanswered", parent_id: before.leafId },
+    ]);
+  });
+
+  test("may be the first of its session", async () => {
+    const store = await openStore();
+    await store.appendTurn(turnOf("failed", undefined, { isAnswered: false }));
+    expect(await store.readTranscript(key)).toEqual({ leafId: undefined, messages: [] });
+    await appendAnswered(store, "first");
+    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("first"));
+  });
+
+  test("is kept even when the session went on meanwhile", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "first");
+    await store.appendTurn(turnOf("late", undefined, { isAnswered: false }));
+    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("first"));
+  });
+});
+
+describe("two writers", () => {
+  test("a stale one is refused and leaves nothing behind", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "first");
+    const { leafId } = await store.readTranscript(key);
+    await store.appendTurn(turnOf("second", leafId));
+    for (const parentId of [leafId, undefined]) {
+      await expect(store.appendTurn(turnOf("stale", parentId))).rejects.toMatchObject({ code: "session_busy", retryAfterMs: 1_000 });
+    }
+    expect((await store.readTranscript(key)).messages).toEqual([...turnMessages("first"), ...turnMessages("second")]);
+    expect(rowsOf("select id from messages where run_id = 'stale'")).toEqual([]);
+  });
+
+  test("a stale first turn creates no session", async () => {
+    const store = await openStore();
+    await expect(store.appendTurn(turnOf("stale", "no-such-message"))).rejects.toMatchObject({ code: "session_busy" });
+    expect(rowsOf("select key from sessions")).toEqual([]);
+  });
+
+  test("on one file, each with its own connection, see each other's turns", async () => {
+    const [one, two] = [await openStore(), await openStore()];
+    for (const [index, store] of [one, two, one, two].entries()) await appendAnswered(store, `${index}`);
+    const transcript = await one.readTranscript(key);
+    expect(transcript.messages).toHaveLength(16);
+    expect(await two.readTranscript(key)).toEqual(transcript);
+  });
+
+  test("on one file at the same time, all turns to different sessions arrive", async () => {
+    const stores = [await openStore(), await openStore(), await openStore()];
+    const writers = stores.map(async (store, writer) => {
+      for (let turn = 0; turn < 40; turn += 1) await appendAnswered(store, `${turn}`, `agent:main:writer-${writer}`);
+    });
+    await Promise.all(writers);
+    for (const writer of stores.keys()) {
+      expect((await stores[0]!.readTranscript(`agent:main:writer-${writer}`)).messages).toHaveLength(160);
+    }
+  });
+
+  test("on one leaf at the same time, exactly one wins", async () => {
+    const stores = [await openStore(), await openStore(), await openStore()];
+    const results = await Promise.allSettled(stores.map((store, index) => store.appendTurn(turnOf(`${index}`, undefined))));
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    for (const result of results) if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "session_busy" });
+    expect((await stores[0]!.readTranscript(key)).messages).toHaveLength(4);
+  });
+
+  test("one that waited for a lock in vain can write once the lock is free", async () => {
+    await (await openStore()).close();
+    const store = new StoredSessions(openSqlite(file, 30));
+    open.push(store);
+    const blocker = new Database(file);
+    blocker.exec("begin immediate");
+    await expect(appendAnswered(store, "blocked")).rejects.toMatchObject({ code: "store_unavailable", cause: { code: "SQLITE_BUSY" } });
+    blocker.exec("commit");
+    blocker.close();
+    await appendAnswered(store, "first");
+    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("first"));
+    expect(rowsOf("select distinct run_id from messages")).toEqual([{ run_id: "first" }]);
+  });
+});
+
+describe("a store that is closed", () => {
+  test("answers everything with store_unavailable, and closing again does nothing", async () => {
+    const store = await openStore();
+    await store.check();
+    await store.close();
+    await expect(store.check()).rejects.toMatchObject({ code: "store_unavailable", cause: expect.any(Error) });
+    await expect(store.readTranscript(key)).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(store.appendTurn(turnOf("late", undefined))).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(store.memoryOf(key, "main").recall()).rejects.toMatchObject({ code: "store_unavailable" });
+    await store.close();
+  });
+});
