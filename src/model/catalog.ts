@@ -1,0 +1,52 @@
+/**
+ * Names → models: the providers of the config behind one connection pool, and the built-in model, always.
+ *
+ * Deliberately absent: asking providers what they offer. A provider without a `models` list takes any model id.
+ */
+import { Agent } from "undici";
+import type { ProviderConfig } from "../config/config.ts";
+import type { Model, ModelCatalog } from "../domain/model.ts";
+import { builtinModel, builtinRef } from "./builtin.ts";
+import { openaiCompatibleModel } from "./openai-compatible.ts";
+
+const connectTimeoutMs = 10_000;
+/** Models kept ready; callers may name any id of a provider without a list. */
+const maxModels = 1000;
+const maxRefLength = 512;
+
+export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCatalog {
+  const pool = new Agent({ connect: { timeout: connectTimeoutMs } });
+  const byId = new Map(providers.map((provider) => [provider.id, provider]));
+  const models = new Map<string, Model>();
+
+  function open(ref: string): Model | undefined {
+    if (ref === builtinRef) return builtinModel();
+    const slash = ref.indexOf("/");
+    const modelId = ref.slice(slash + 1);
+    const provider = slash > 0 && modelId !== "" && ref.length <= maxRefLength ? byId.get(ref.slice(0, slash)) : undefined;
+    if (!provider) return undefined;
+    if (provider.api === "builtin") return modelId === "offline" ? builtinModel(ref) : undefined;
+    if (provider.models.length > 0 && !provider.models.includes(modelId)) return undefined;
+    return openaiCompatibleModel(provider, modelId, pool);
+  }
+
+  return {
+    find(ref) {
+      const known = models.get(ref);
+      if (known) return known;
+      const model = open(ref);
+      if (!model) return undefined;
+      if (models.size >= maxModels) models.delete(models.keys().next().value!);
+      models.set(ref, model);
+      return model;
+    },
+    refs: () => [...new Set([...providers.flatMap(refsOf), builtinRef])],
+    close: () => pool.destroy(),
+  };
+}
+
+/** `<provider>/*` stands for any model id of a provider without a list. */
+function refsOf({ id, api, models }: ProviderConfig): string[] {
+  if (api === "builtin") return [`${id}/offline`];
+  return models.length === 0 ? [`${id}/*`] : models.map((model) => `${id}/${model}`);
+}

@@ -1,0 +1,146 @@
+/**
+ * A model behind any server that speaks OpenAI's chat completions: OpenAI, Ollama, vLLM, llama.cpp, LM Studio …
+ *
+ * Always streams. The iterator is written by hand rather than as a generator, so that `return()` closes the connection
+ * even while a `next()` waits, and because it is the path of every chunk. One `next()` at a time, as `for await` does.
+ */
+import type { Dispatcher } from "undici";
+import type { ProviderConfig } from "../config/config.ts";
+import { GatewayError } from "../domain/errors.ts";
+import type { Model, ModelEvent, ModelRequest } from "../domain/model.ts";
+import { drain, EventStreamBody, WholeBody, type ReplyBody } from "./openai-body.ts";
+import { Connection } from "./openai-connection.ts";
+import { ProviderErrors } from "./openai-errors.ts";
+import { ReplyDecoder } from "./openai-reply.ts";
+import { encodeRequest } from "./openai-request.ts";
+
+/** How long the rest of a reply may take after its finish reason: usage, `[DONE]`, the end. */
+const afterFinishMs = 5000;
+
+export function openaiCompatibleModel(provider: ProviderConfig, modelId: string, dispatcher: Dispatcher): Model {
+  const connection = new Connection(provider, dispatcher, new ProviderErrors(provider));
+  return {
+    ref: `${provider.id}/${modelId}`,
+    stream: (request, signal) => ({ [Symbol.asyncIterator]: () => new ReplyStream(connection, modelId, request, signal) }),
+  };
+}
+
+type Step = IteratorResult<ModelEvent, undefined>;
+const over: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
+  readonly #connection: Connection;
+  readonly #modelId: string;
+  readonly #request: ModelRequest;
+  readonly #signal: AbortSignal;
+  readonly #decoder: ReplyDecoder;
+  readonly #closer = new AbortController();
+  /** Closes the upstream connection at once. */
+  readonly #close = (): void => this.#closer.abort();
+  #pieces: AsyncIterator<Buffer> | undefined;
+  #body: ReplyBody | undefined;
+  /** How many of the decoder's events have been handed out. */
+  #taken = 0;
+  /** Thrown once the events before it have been handed out. */
+  #failure: { readonly thrown: unknown } | undefined;
+  /** The finish event is among the decoder's events or was handed out. */
+  #isComplete = false;
+  #isOver = false;
+
+  constructor(connection: Connection, modelId: string, request: ModelRequest, signal: AbortSignal) {
+    this.#connection = connection;
+    this.#modelId = modelId;
+    this.#request = request;
+    this.#signal = signal;
+    this.#decoder = new ReplyDecoder(connection.errors);
+  }
+
+  next(): Promise<Step> {
+    if (this.#isOver) return Promise.resolve(over);
+    if (this.#taken < this.#decoder.events.length && !this.#signal.aborted) return Promise.resolve(this.#take());
+    return this.#advance();
+  }
+
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#end();
+    return Promise.resolve(over);
+  }
+
+  #take(): Step {
+    return { done: false, value: this.#decoder.events[this.#taken++]! };
+  }
+
+  async #advance(): Promise<Step> {
+    try {
+      this.#signal.throwIfAborted();
+      this.#body ??= await this.#open();
+      while (this.#taken === this.#decoder.events.length) {
+        if (this.#failure) throw this.#failure.thrown;
+        if (this.#isComplete) {
+          this.#end();
+          return over;
+        }
+        this.#decoder.events.length = this.#taken = 0;
+        await this.#readMore(this.#body);
+        if (this.#isOver) return over;
+        this.#signal.throwIfAborted();
+      }
+      return this.#take();
+    } catch (thrown) {
+      if (this.#isOver) return over;
+      this.#end();
+      if (this.#signal.aborted) throw this.#signal.reason;
+      throw this.#connection.errors.fromThrown(thrown);
+    }
+  }
+
+  async #open(): Promise<ReplyBody> {
+    this.#signal.addEventListener("abort", this.#close, { once: true });
+    const { headers, body } = await this.#connection.request(encodeRequest(this.#modelId, this.#request), this.#closer.signal);
+    this.#pieces = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    const { errors } = this.#connection;
+    const type = String(headers["content-type"] ?? "text/event-stream").toLowerCase();
+    if (type.startsWith("text/event-stream")) return new EventStreamBody(this.#pieces, this.#decoder, errors);
+    if (type.startsWith("application/json")) return new WholeBody(this.#pieces, this.#decoder, errors);
+    throw errors.broken(`answered with '${type.slice(0, 100)}' instead of a completion`);
+  }
+
+  /** Reads one piece. A failure is kept: events may have come before it. */
+  async #readMore(body: ReplyBody): Promise<void> {
+    const timer = this.#decoder.hasFinishReason ? setTimeout(this.#close, afterFinishMs) : undefined;
+    try {
+      const state = await body.read();
+      if (state === "open") return;
+      this.#decoder.end(true);
+      this.#complete();
+      if (state === "done" && this.#pieces) void drain(this.#pieces, this.#close);
+    } catch (thrown) {
+      if (!this.#isWholeDespite(thrown)) this.#failure = { thrown };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** A connection that breaks after the finish reason has said all there was to say. */
+  #isWholeDespite(thrown: unknown): boolean {
+    if (thrown instanceof GatewayError || this.#isOver || this.#signal.aborted || !this.#decoder.hasFinishReason) return false;
+    try {
+      this.#decoder.end(false);
+    } catch {
+      return false;
+    }
+    this.#complete();
+    return true;
+  }
+
+  #complete(): void {
+    this.#isComplete = true;
+    this.#signal.removeEventListener("abort", this.#close);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#signal.removeEventListener("abort", this.#close);
+    if (!this.#isComplete) this.#close();
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Whatever goes wrong between us and a provider → the one error its caller sees: who, which status, the provider's own words.
+ *
+ * The words are bounded and never hold a key: neither ours nor anything that looks like one.
+ */
+import { GatewayError, type ErrorCode } from "../domain/errors.ts";
+import type { ProviderConfig } from "../config/config.ts";
+
+const maxWordsLength = 500;
+const maxRetryAfterMs = 24 * 3600 * 1000;
+
+export type ReplyHeaders = { readonly [name: string]: string | string[] | undefined };
+
+export class ProviderErrors {
+  readonly #who: string;
+  readonly #secrets: readonly string[];
+
+  constructor({ id, apiKey = "", headers }: ProviderConfig) {
+    this.#who = `The model provider '${id}'`;
+    this.#secrets = [apiKey, ...Object.values(headers).flatMap((value) => value.split(/\s+/u))].filter(({ length }) => length >= 6);
+  }
+
+  /** The provider answered with a status that is not 200. */
+  fromStatus(status: number, headers: ReplyHeaders, body: string): GatewayError {
+    const said = readError(body);
+    const words = said.message === "" ? "" : `: ${this.#clean(said.message)}`;
+    const retryAfterMs = readRetryAfter(headers);
+    const options = {
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(said.param === undefined ? {} : { param: said.param }),
+    };
+    const error = (code: ErrorCode, what: string) =>
+      new GatewayError(code, endSentence(`${this.#who} ${what} (status ${status})${words}`), options);
+    if (status === 400 || status === 413 || status === 422) {
+      return isContextOverflow(said)
+        ? error("context_length_exceeded", "found the input too long")
+        : error("upstream_rejected", "rejected the request");
+    }
+    if (status === 401 || status === 403) return error("upstream_error", "did not accept the gateway's credentials");
+    if (status === 404) return error("upstream_error", "does not know the model or the address it was asked for");
+    if (status === 408) return error("upstream_timeout", "took too long");
+    if (status === 429) return error("upstream_rate_limited", "is limiting requests");
+    if (status >= 300 && status < 400) return error("upstream_error", "answered with a redirect, which is not followed");
+    return error("upstream_error", status >= 500 ? "failed" : "gave an answer that is no completion");
+  }
+
+  /** The connection could not be made, broke or timed out. */
+  fromThrown(thrown: unknown): GatewayError {
+    if (thrown instanceof GatewayError) return thrown;
+    const code = codeOf(thrown);
+    if (timeoutCodes.has(code)) return new GatewayError("upstream_timeout", `${this.#who} did not answer in time.`, { cause: thrown });
+    const what = unreachableCodes.has(code) ? "could not be reached" : "broke off";
+    return new GatewayError("upstream_error", `${this.#who} ${what}${code === "" ? "" : ` (${code})`}.`, { cause: thrown });
+  }
+
+  /** An error object inside a reply that began as a good one. */
+  fromReply(error: unknown): GatewayError {
+    const { message } = readErrorValue(error);
+    return new GatewayError("upstream_error", endSentence(`${this.#who} failed${message === "" ? "" : `: ${this.#clean(message)}`}`));
+  }
+
+  /** The reply is not what the protocol promises. `what` follows the provider's name. */
+  broken(what: string, cause?: unknown): GatewayError {
+    return new GatewayError("upstream_error", `${this.#who} ${what}.`, { cause });
+  }
+
+  #clean(words: string): string {
+    let text = words;
+    for (const secret of this.#secrets) text = text.replaceAll(secret, "[key]");
+    text = text
+      .replaceAll(/\b(?:sk|pk|rk|gsk|xai|hf|AIza)[-_][\w*.-]{4,}|\bAIza[\w-]{20,}|\S*\*{3,}\S*/gu, "[key]")
+      .replaceAll(/\b(Bearer|Basic)\s+[^\s'",;]{6,}/giu, "$1 [key]")
+      .replaceAll(/\s+/gu, " ");
+    return text.length > maxWordsLength ? `${text.slice(0, maxWordsLength - 1)}…` : text;
+  }
+}
+
+/** Whether asking again may help, when nothing of a reply has come yet. A timeout is not asked again: it took long enough. */
+export function isConnectionFailure(thrown: unknown): boolean {
+  return retryCodes.has(codeOf(thrown));
+}
+
+const unreachableCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL"]);
+// A kept-alive connection that the provider just closed fails with one of the last three.
+const retryCodes = new Set(["ECONNREFUSED", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+const timeoutCodes = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT"]);
+
+function codeOf(thrown: unknown): string {
+  const code = typeof thrown === "object" && thrown !== null && "code" in thrown ? thrown.code : undefined;
+  return typeof code === "string" ? code : "";
+}
+
+interface ProviderWords {
+  readonly message: string;
+  readonly code?: string;
+  readonly param?: string;
+}
+
+function readError(body: string): ProviderWords {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    const text = body.trim();
+    return { message: text.startsWith("<") ? "" : text.slice(0, 2 * maxWordsLength) };
+  }
+  return readErrorValue(Array.isArray(value) ? value[0] : value);
+}
+
+/** `{error: {message}}`, `{error: "…"}`, `{message}`, `{detail: "…"}`, `{detail: [{msg}]}` and plain strings. */
+function readErrorValue(value: unknown): ProviderWords {
+  if (typeof value === "string") return { message: value };
+  if (typeof value !== "object" || value === null) return { message: "" };
+  const { error, message, detail, code, type, param } = value as { readonly [key: string]: unknown };
+  if (error !== undefined && error !== null) return readErrorValue(error);
+  const details = Array.isArray(detail)
+    ? detail.map((item: { msg?: unknown } | null) => item?.msg).filter((msg) => typeof msg === "string")
+    : [];
+  const words = [message, detail, details.join("; ")].find((candidate) => typeof candidate === "string" && candidate !== "");
+  return {
+    message: typeof words === "string" ? words : "",
+    code: [code, type].filter((item) => typeof item === "string").join(" "),
+    // A path into the messages would count those that the gateway added.
+    ...(typeof param === "string" && /^[a-z_]{1,64}$/u.test(param) && param !== "model" ? { param } : {}),
+  };
+}
+
+function isContextOverflow({ message, code = "" }: ProviderWords): boolean {
+  return (
+    /context_length_exceeded|exceed_context_size/u.test(code) ||
+    /context.{0,12}(?:length|window|size|limit)|prompt is too long|too many (?:input )?tokens|reduce the length|input.{0,20}too long|input token count.{0,40}exceeds/iu.test(
+      message,
+    )
+  );
+}
+
+function readRetryAfter(headers: ReplyHeaders): number | undefined {
+  const inMs = Number.parseFloat(String(headers["retry-after-ms"]));
+  if (Number.isFinite(inMs)) return bound(inMs);
+  const value = headers["retry-after"];
+  if (typeof value !== "string") return undefined;
+  const waitMs = /^\s*\d+(?:\.\d+)?\s*$/u.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(waitMs) ? bound(waitMs) : undefined;
+}
+
+function bound(waitMs: number): number {
+  return Math.min(Math.max(Math.ceil(waitMs), 0), maxRetryAfterMs);
+}
+
+function endSentence(text: string): string {
+  return /[.!?…]$/u.test(text) ? text : `${text}.`;
+}
