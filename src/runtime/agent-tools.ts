@@ -1,0 +1,77 @@
+/**
+ * The tools an agent can have of its own, by name, and the one way they are called: arguments are checked against
+ * the tool's schema first, and whatever goes wrong becomes a result that the model sees.
+ */
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import type { ToolCall } from "../domain/message.ts";
+import type { JsonObject } from "../domain/model.ts";
+import type { Tool, ToolContext } from "../domain/tool.ts";
+import { calculator } from "./calculator.ts";
+import { memoryRecall, memorySave } from "./memory-tools.ts";
+
+const currentTime: Tool = {
+  definition: {
+    name: "current_time",
+    description: "The current date and time in UTC, ISO 8601.",
+    parameters: { type: "object", properties: {}, additionalProperties: false },
+  },
+  execute: (_args, { now }) => Promise.resolve(now().toISOString()),
+};
+
+export interface ToolOutcome {
+  readonly content: string;
+  readonly isError: boolean;
+}
+
+export class AgentTools {
+  readonly #tools: ReadonlyMap<string, { tool: Tool; validate: ValidateFunction }>;
+
+  constructor(tools: readonly Tool[] = [calculator, currentTime, memorySave, memoryRecall]) {
+    const ajv = new Ajv2020();
+    this.#tools = new Map(tools.map((tool) => [tool.definition.name, { tool, validate: ajv.compile(tool.definition.parameters ?? {}) }]));
+  }
+
+  names(): readonly string[] {
+    return [...this.#tools.keys()];
+  }
+
+  /** The tools of these names; a name that is not known is a mistake of the wiring. */
+  pick(names: readonly string[]): readonly Tool[] {
+    return names.map((name) => {
+      const known = this.#tools.get(name);
+      if (!known) throw new Error(`No agent tool is named '${name}'.`);
+      return known.tool;
+    });
+  }
+
+  /** Never rejects but for an abort. `allowed` are the names this agent may use. */
+  async call(call: ToolCall, allowed: readonly string[], context: ToolContext): Promise<ToolOutcome> {
+    const known = allowed.includes(call.name) ? this.#tools.get(call.name) : undefined;
+    if (!known) return failure(`There is no tool named '${call.name}'. Tools: ${allowed.join(", ") || "none"}.`);
+    const args = parseArguments(call.arguments);
+    if (args === undefined) return failure("The arguments are not a JSON object.");
+    if (!known.validate(args)) {
+      const [error] = known.validate.errors ?? [];
+      return failure(`The arguments are wrong: ${error?.instancePath.slice(1) || "they"} ${error?.message ?? "do not fit the schema"}.`);
+    }
+    try {
+      return { content: await known.tool.execute(args, context), isError: false };
+    } catch (thrown) {
+      context.signal.throwIfAborted();
+      return failure(thrown instanceof Error ? thrown.message : String(thrown));
+    }
+  }
+}
+
+function failure(message: string): ToolOutcome {
+  return { content: `Error: ${message}`, isError: true };
+}
+
+function parseArguments(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = text.trim() === "" ? {} : JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}

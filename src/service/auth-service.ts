@@ -1,0 +1,106 @@
+/**
+ * Who is calling: one service and one failed-login limiter for every face.
+ *
+ * Deliberately absent: where the secret travels (a face's business) and what the principal may do.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import ipaddr from "ipaddr.js";
+import { RateLimiterMemory } from "rate-limiter-flexible";
+import type { AuthConfig, RateLimitConfig } from "../config/config.ts";
+import { GatewayError } from "../domain/errors.ts";
+import type { Principal } from "../domain/run.ts";
+
+export interface Credentials {
+  /** Undefined when the caller sent none. */
+  readonly secret: string | undefined;
+  /** The client's address, forwarding headers of trusted proxies taken into account. */
+  readonly address: string;
+}
+
+const mainPrincipal: Principal = Object.freeze({ name: "main" });
+
+export class AuthService {
+  readonly #mode: AuthConfig["mode"];
+  readonly #expected: Buffer | undefined;
+  readonly #limiter: FailedLoginLimiter | undefined;
+  /** The decision before the next one; only with a limiter. */
+  #previous: Promise<unknown> = Promise.resolve();
+
+  constructor(config: AuthConfig) {
+    this.#mode = config.mode;
+    this.#expected = config.secret === undefined ? undefined : sha256(config.secret);
+    this.#limiter = config.rateLimit && new FailedLoginLimiter(config.rateLimit);
+  }
+
+  /** Rejects with `too_many_failed_logins` (while locked out even for the right secret) or `invalid_api_key`. */
+  authenticate(credentials: Credentials): Promise<Principal> {
+    if (!this.#limiter) return this.#decide(credentials);
+    // One at a time: of many secrets that arrive in one go, each must see the failures of those before it.
+    const decision = this.#previous.then(() => this.#decide(credentials));
+    this.#previous = decision.catch(() => undefined);
+    return decision;
+  }
+
+  async #decide({ secret, address }: Credentials): Promise<Principal> {
+    if (this.#mode === "none") return mainPrincipal;
+    await this.#limiter?.check(address);
+    if (secret === undefined) throw new GatewayError("invalid_api_key", this.#howTo("No secret was sent."));
+    // Hashes are compared, so that neither length nor content shows in the time it takes.
+    if (this.#expected && timingSafeEqual(sha256(secret), this.#expected)) return mainPrincipal;
+    await this.#limiter?.countFailure(address);
+    throw new GatewayError("invalid_api_key", this.#howTo("The secret that was sent is wrong."));
+  }
+
+  #howTo(what: string): string {
+    return `${what} Send the gateway's ${this.#mode} as 'Authorization: Bearer <${this.#mode}>'.`;
+  }
+}
+
+/** Counts wrong secrets per client address. After `maxAttempts` of them within the window, the address is locked out. */
+class FailedLoginLimiter {
+  readonly #config: RateLimitConfig;
+  readonly #attempts: RateLimiterMemory;
+
+  constructor(config: RateLimitConfig) {
+    this.#config = config;
+    this.#attempts = new RateLimiterMemory({ points: config.maxAttempts, duration: config.windowMs / 1000 });
+  }
+
+  async check(address: string): Promise<void> {
+    const client = clientOf(address);
+    if (this.#isExempt(client)) return;
+    const state = await this.#attempts.get(client);
+    if (!state || state.consumedPoints < this.#config.maxAttempts) return;
+    throw new GatewayError(
+      "too_many_failed_logins",
+      "Too many wrong secrets came from this address. Wait as long as Retry-After says, then send the right one.",
+      {
+        retryAfterMs: state.msBeforeNext,
+      },
+    );
+  }
+
+  async countFailure(address: string): Promise<void> {
+    const client = clientOf(address);
+    if (this.#isExempt(client)) return;
+    const state = await this.#attempts.penalty(client);
+    if (state.consumedPoints >= this.#config.maxAttempts) await this.#attempts.block(client, this.#config.lockoutMs / 1000);
+  }
+
+  #isExempt(client: string): boolean {
+    return this.#config.exemptLoopback && isLoopback(client);
+  }
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text, "utf8").digest();
+}
+
+/** One name for one client: one spelling for an address, and an IPv4 address mapped into IPv6 is that IPv4 address. */
+function clientOf(address: string): string {
+  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
+}
+
+function isLoopback(client: string): boolean {
+  return ipaddr.isValid(client) && ipaddr.parse(client).range() === "loopback";
+}
