@@ -28,6 +28,8 @@ export interface GatewayConfig {
   readonly chatCompletions: ChatCompletionsConfig;
   /** From the first byte of a request to the last byte of its body. */
   readonly requestTimeoutMs: number;
+  /** Origins of web pages that may read the replies. */
+  readonly corsOrigins: readonly string[];
   /** Addresses or CIDR ranges whose forwarding headers are believed. */
   readonly trustedProxies: readonly string[];
 }

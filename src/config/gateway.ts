@@ -28,12 +28,18 @@ export function buildGateway(file: GatewayFile, options: GatewayOptions, env: No
     if (isAddressRange(range)) return;
     findings.error(["gateway", "trustedProxies", index], "must be an IP address or a CIDR range such as 10.0.0.0/8.");
   });
+  file.http.cors.origins.forEach((origin, index) => {
+    if (isOrigin(origin)) return;
+    const path = ["gateway", "http", "cors", "origins", index];
+    findings.error(path, "must be one origin, scheme://host with its port if it has one and nothing after it; * is not allowed.");
+  });
   return {
     port: resolvePort(file.port, options.port, env, findings),
     host,
     auth: resolveAuth(file.auth, options.token, env, { isLoopback: isLoopbackHost(host), findings }),
     chatCompletions: buildChatCompletions(file.http.endpoints.chatCompletions),
     requestTimeoutMs: file.http.requestTimeoutMs,
+    corsOrigins: file.http.cors.origins,
     trustedProxies: file.trustedProxies,
   };
 }
@@ -112,4 +118,9 @@ function isAddressRange(text: string): boolean {
   if (isIP(address) === 0 || rest.length > 0) return false;
   if (prefix === undefined) return true;
   return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIPv4(address) ? 32 : 128);
+}
+
+/** As browsers send it: lower case, no path, no default port. */
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
 }

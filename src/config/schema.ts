@@ -84,7 +84,7 @@ const gatewaySchema = z
       .min(0)
       .max(65_535)
       .default(18_789)
-      .describe("TCP port for HTTP and WebSocket. 0 lets the system choose one. Default 18789."),
+      .describe("TCP port for HTTP. 0 lets the system choose one. Default 18789."),
     bind: z
       .enum(["loopback", "lan", "auto", "custom"])
       .default("loopback")
@@ -96,6 +96,14 @@ const gatewaySchema = z
         requestTimeoutMs: milliseconds()
           .default(300_000)
           .describe("Milliseconds from the first byte of a request to the last of its body. Default 300000."),
+        cors: z
+          .strictObject({
+            origins: z
+              .array(text())
+              .default([])
+              .describe("Origins of web pages that may read the replies, such as https://chat.example.org. Default none."),
+          })
+          .prefault({}),
         endpoints: z.strictObject({ chatCompletions: chatCompletionsSchema.prefault({}) }).prefault({}),
       })
       .prefault({}),

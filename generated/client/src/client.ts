@@ -1,0 +1,134 @@
+// Generated from openapi.yaml by `npm run generate`. Do not edit.
+
+/** One function per operation of the contract that answers with JSON; where the reply can be streamed, one for that too. */
+import { openStream, type ChunkStream } from "./chunk-stream.js";
+import { connect, type ClawgateClientOptions, type HeaderOptions, type RequestOptions } from "./connection.js";
+import type { operations, paths } from "./openapi.js";
+import { readReply, type Reply } from "./reply.js";
+import type { ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, Health, Model, ModelList, Readiness } from "./schemas.js";
+
+export interface OperationOptions extends RequestOptions {
+  /**
+   * Sent as `x-request-id`.
+   *
+   * A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+   * by a new one, never refused.
+   */
+  readonly requestId?: string | undefined;
+}
+
+export interface CreateChatCompletionOptions extends OperationOptions {
+  /**
+   * Sent as `x-openclaw-agent-id`.
+   *
+   * Chooses the agent when `model` does not. An id is 1 to 64 letters, digits, `-` and `_` and begins with a letter or digit; case does
+   * not matter. An unknown agent answers `404 model_not_found`; another agent than `model` names answers `400 invalid_value`. Without
+   * either, the agent of the session key answers, else the default one.
+   */
+  readonly agentId?: string | undefined;
+
+  /**
+   * Sent as `x-openclaw-session-key`. Give it as plain text: the client encodes it.
+   *
+   * The session to continue; it wins over `user`. Full keys have the form `agent:<agentId>:<rest>`; anything else is taken as the `<rest>`
+   * under the chosen agent. Percent-encoded UTF-8 where it is not plain ASCII, or contains `%`. Answers `400 invalid_value` for a key of
+   * another agent than the chosen one, with control characters, longer than 512 characters once decoded, or beginning with the reserved
+   * `subagent:`, `cron:` or `acp:`.
+   */
+  readonly sessionKey?: string | undefined;
+
+  /**
+   * Sent as `x-openclaw-model`.
+   *
+   * The language model for this run, as `<provider>/<model>`, instead of the agent's own. Only configured models can be named; another one
+   * answers `404 model_not_found`.
+   */
+  readonly model?: string | undefined;
+}
+
+export type CreateChatCompletionBody = Omit<ChatCompletionRequest, "stream" | "stream_options"> & { stream?: false | null };
+
+export type StreamChatCompletionBody = Omit<ChatCompletionRequest, "stream"> & { stream?: true | null };
+
+export interface ClawgateClient {
+  /**
+   * Run an agent on some messages.
+   *
+   * Runs the agent that `model` names on `messages` and replies with what it said. The agent may call its own tools on the way; those
+   * calls stay inside the gateway. Tools in the request belong to the caller: when the agent calls one of them the run ends with
+   * `finish_reason: "tool_calls"`, and the caller's next request brings the results as messages with `role: "tool"`.
+   *
+   * The run is aborted, and the language model's connection closed, as soon as the client disconnects, streamed or not.
+   */
+  createChatCompletion(body: CreateChatCompletionBody, options?: CreateChatCompletionOptions): Reply<ChatCompletion>;
+
+  /** The same as `createChatCompletion`, streamed. Resolves with the first piece of the reply; what is refused before that, rejects. */
+  streamChatCompletion(body: StreamChatCompletionBody, options?: CreateChatCompletionOptions): Promise<ChunkStream<ChatCompletionChunk>>;
+
+  /**
+   * List the agents.
+   *
+   * The names a client can put into `model`: `openclaw`, `openclaw/default` and one `openclaw/<id>` for each agent. They are listed as
+   * models because that is where clients look for a choice. The language models behind the agents are not listed.
+   */
+  listModels(options?: OperationOptions): Reply<ModelList>;
+
+  /**
+   * Look up one agent.
+   *
+   * One entry of the list. The name may contain a slash, and clients differ in whether they encode it, so both
+   * `/v1/models/openclaw%2Fmain` and `/v1/models/openclaw/main` are understood.
+   */
+  getModel(model: string, options?: OperationOptions): Reply<Model>;
+
+  /**
+   * Is the process alive?
+   *
+   * Answers as long as the process serves requests. It touches neither the store nor a model, so it can be asked often.
+   */
+  getHealth(options?: OperationOptions): Reply<Health>;
+
+  /**
+   * Can it take a request?
+   *
+   * Asks the store. Language models are not asked: a provider that is down for one agent is no reason to take the whole gateway out of
+   * service.
+   */
+  getReadiness(options?: OperationOptions): Reply<Readiness>;
+
+  /**
+   * This contract as JSON.
+   *
+   * The document that the gateway itself validates requests against, for client generators and for editors.
+   */
+  getContract(options?: OperationOptions): Reply<operations["getContract"]["responses"]["200"]["content"]["application/json"]>;
+}
+
+const headerOptions: HeaderOptions = {
+  requestId: { header: "x-request-id", isEncoded: false },
+  agentId: { header: "x-openclaw-agent-id", isEncoded: false },
+  sessionKey: { header: "x-openclaw-session-key", isEncoded: true },
+  model: { header: "x-openclaw-model", isEncoded: false },
+};
+
+export function createClawgateClient(options: ClawgateClientOptions = {}): ClawgateClient {
+  const { baseUrl = "http://127.0.0.1:18789" } = options;
+  const { api, init } = connect<paths>({ ...options, baseUrl }, headerOptions);
+  return {
+    createChatCompletion: (body, options = {}) =>
+      readReply<ChatCompletion>(options, () => api.POST("/v1/chat/completions", { ...init(options), body })),
+    streamChatCompletion: (body, options = {}) =>
+      openStream<ChatCompletionChunk>(options, () =>
+        api.POST("/v1/chat/completions", { ...init(options), body: { ...body, stream: true } }),
+      ),
+    listModels: (options = {}) => readReply<ModelList>(options, () => api.GET("/v1/models", { ...init(options) })),
+    getModel: (model, options = {}) =>
+      readReply<Model>(options, () => api.GET("/v1/models/{model}", { ...init(options), params: { path: { model } } })),
+    getHealth: (options = {}) => readReply<Health>(options, () => api.GET("/healthz", { ...init(options) })),
+    getReadiness: (options = {}) => readReply<Readiness>(options, () => api.GET("/readyz", { ...init(options) })),
+    getContract: (options = {}) =>
+      readReply<operations["getContract"]["responses"]["200"]["content"]["application/json"]>(options, () =>
+        api.GET("/openapi.json", { ...init(options) }),
+      ),
+  };
+}

@@ -1,0 +1,1440 @@
+// Generated from openapi.yaml by `npm run generate`. Do not edit.
+
+export interface paths {
+    "/v1/chat/completions": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run an agent on some messages
+         * @description Runs the agent that `model` names on `messages` and replies with what it said. The agent may call its own tools on the way; those
+         *     calls stay inside the gateway. Tools in the request belong to the caller: when the agent calls one of them the run ends with
+         *     `finish_reason: "tool_calls"`, and the caller's next request brings the results as messages with `role: "tool"`.
+         *
+         *     The run is aborted, and the language model's connection closed, as soon as the client disconnects, streamed or not.
+         *
+         *     ### The stream
+         *     With `stream: true` the reply is `text/event-stream`; `Accept` is not looked at. Each event is one line and a blank line:
+         *
+         *     | line | meaning |
+         *     |---|---|
+         *     | `data: {"id": …, "object": "chat.completion.chunk", …}` | one chunk of the completion |
+         *     | `: keepalive` | a comment after some seconds of silence, so that no proxy gives up; clients skip it |
+         *     | `data: {"error": {…}}` | the run failed after the stream had begun; an error body as everywhere else |
+         *     | `data: [DONE]` | the end, after success and after an error |
+         *
+         *     The first chunk carries the role, the last but for usage carries the one `finish_reason`, and all share one `id`, `created` and
+         *     `model`. A stream that ends without `data: [DONE]` was cut and must not be taken for complete.
+         *
+         *     The status and the headers are sent with the first piece of the reply, or with the first comment if that comes earlier. Until then
+         *     every failure is an ordinary status.
+         */
+        post: operations["createChatCompletion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the agents
+         * @description The names a client can put into `model`: `openclaw`, `openclaw/default` and one `openclaw/<id>` for each agent. They are listed as
+         *     models because that is where clients look for a choice. The language models behind the agents are not listed.
+         */
+        get: operations["listModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look up one agent
+         * @description One entry of the list. The name may contain a slash, and clients differ in whether they encode it, so both
+         *     `/v1/models/openclaw%2Fmain` and `/v1/models/openclaw/main` are understood.
+         */
+        get: operations["getModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Is the process alive?
+         * @description Answers as long as the process serves requests. It touches neither the store nor a model, so it can be asked often.
+         */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Can it take a request?
+         * @description Asks the store. Language models are not asked: a provider that is down for one agent is no reason to take the whole gateway out of
+         *     service.
+         */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This contract as JSON
+         * @description The document that the gateway itself validates requests against, for client generators and for editors.
+         */
+        get: operations["getContract"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This contract as a page
+         * @description One self-contained page. It loads nothing from elsewhere, so it also works on a machine without internet.
+         */
+        get: operations["getDocs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * @description Each field is one of four kinds. **Honoured**: it does here what it does at OpenAI. **Passed on**: it is sent to the language model
+         *     as it is, within the bounds given; whether it has an effect is the model's matter. **Refused**: it answers
+         *     `400 unsupported_parameter`, because a silent drop would be worse. **No effect**: it is accepted because nothing in the reply could
+         *     depend on it. Fields that are not listed, here and in what is inside, are accepted and not passed on.
+         */
+        ChatCompletionRequest: {
+            /**
+             * @description **Honoured.** The agent: `openclaw` or `openclaw/default` for the default one, or `openclaw/<id>`, `openclaw:<id>`, `agent:<id>`.
+             *     Other names only if `gateway.http.endpoints.chatCompletions.modelAliases` maps them to an agent. The reply repeats it as sent.
+             * @example openclaw
+             * @example openclaw:main
+             * @example openclaw/beta
+             * @example agent:main
+             */
+            model: string;
+            /**
+             * @description **Honoured.** The conversation, oldest message first. In a session, the new messages are enough; what the session already holds is
+             *     not doubled when it is sent again.
+             */
+            messages: components["schemas"]["RequestMessage"][];
+            /** @description **Honoured.** `true` for server-sent events. */
+            stream?: boolean | null;
+            /** @description **Honoured.** Only together with `stream: true`. */
+            stream_options?: components["schemas"]["StreamOptions"] | null;
+            /**
+             * @description **Honoured.** Whoever talks, in the caller's own words. Requests with the same `user` to the same agent share one session. Spaces
+             *     around it are ignored, its case is not; a blank one counts as none. The session key made of it, `agent:<id>:openai-user:<user>`,
+             *     has at most 512 characters. Applications with several chats for one user should send `x-openclaw-session-key` instead.
+             * @example 민지
+             * @example alice@example.org
+             */
+            user?: string | null;
+            /**
+             * @description **Honoured** for functions: they belong to the caller, are offered to the agent next to its own tools, and a call to one ends the
+             *     run. Custom tools are **refused**.
+             */
+            tools?: components["schemas"]["Tool"][] | null;
+            /**
+             * @description **Honoured**, for the caller's tools only. `none` does not offer them; the agent's own tools stay. `required`, or a named one,
+             *     offers nothing else until one is called, and answers `502 tool_choice_unmet` if the model does not. Both need `tools`. A custom
+             *     tool is **refused**.
+             */
+            tool_choice?: ("none" | "auto" | "required" | null) | components["schemas"]["ToolChoice"];
+            /** @description **Passed on.** Whether one turn may call several tools. */
+            parallel_tool_calls?: boolean | null;
+            /** @description **Passed on.** The form of the reply's text. */
+            response_format?: components["schemas"]["ResponseFormat"] | null;
+            /** @description **Passed on.** How freely the model chooses its words. */
+            temperature?: number | null;
+            /** @description **Passed on.** Only the most likely tokens that make up this share of the probability. */
+            top_p?: number | null;
+            /** @description **Passed on.** Against repeating the same words, the more the higher. */
+            frequency_penalty?: number | null;
+            /** @description **Passed on.** Against staying with the same subjects, the more the higher. */
+            presence_penalty?: number | null;
+            /** @description **Passed on.** From the model's token ids to how much each should be favoured. */
+            logit_bias?: {
+                [key: string]: number;
+            } | null;
+            /** @description **Passed on.** The most tokens one turn may have, reasoning included. A reply that was cut ends with `length`. */
+            max_completion_tokens?: number | null;
+            /**
+             * @deprecated
+             * @description **Passed on.** The older name of `max_completion_tokens`, and the only one some providers know.
+             */
+            max_tokens?: number | null;
+            /** @description **Passed on.** Where the model stops; the sequence itself is not part of the reply. */
+            stop?: string | string[] | null;
+            /**
+             * Format: int64
+             * @description **Passed on.** The same seed makes the same reply likelier, where the model can do that. Numbers beyond 2⁵³ are rounded, as
+             *     JSON numbers usually are.
+             */
+            seed?: number | null;
+            /**
+             * @description **Passed on.** How long the model thinks first.
+             * @enum {string|null}
+             */
+            reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | null;
+            /**
+             * @description **Passed on.** How much the model says.
+             * @enum {string|null}
+             */
+            verbosity?: "low" | "medium" | "high" | null;
+            /**
+             * @description **Passed on.** The provider's class of service.
+             * @enum {string|null}
+             */
+            service_tier?: "auto" | "default" | "flex" | "scale" | "priority" | null;
+            /** @description **Passed on.** Requests with the same key are likelier to meet the same cache of the provider. */
+            prompt_cache_key?: string | null;
+            /**
+             * @description **Passed on.** How long the provider keeps the prompt in its cache.
+             * @enum {string|null}
+             */
+            prompt_cache_retention?: "in_memory" | "24h" | null;
+            /** @description **Passed on.** Names the end user to the provider, best as a hash. It does not choose a session; `user` does. */
+            safety_identifier?: string | null;
+            /** @description **Honoured** when 1, else **refused**: a run acts in the world and cannot be had several times over. */
+            n?: number | null;
+            /** @description **Honoured** with `text`; `audio` is **refused**. */
+            modalities?: ("text" | "audio")[] | null;
+            /** @description `true` is **refused**: a run is made of several model calls, whose probabilities do not add up to one reply. */
+            logprobs?: boolean | null;
+            /** @description **Refused**, as `logprobs` is. */
+            top_logprobs?: number | null;
+            /** @description `true` is **refused**: completions cannot be read back. Sessions are what the gateway keeps. */
+            store?: boolean | null;
+            /** @description **No effect.** Labels for stored completions, of which there are none. */
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            /** @description **Refused**: agents do not speak. */
+            audio?: {
+                /** @description The encoding of the sound. */
+                format?: string;
+                /** @description The name or the id of a voice. */
+                voice?: string | {
+                    id?: string;
+                };
+            } | null;
+            /** @description **Refused**: one guess at the text does not fit a run of several turns. */
+            prediction?: {
+                /** @description The kind of prediction. */
+                type?: string;
+                /** @description The text that is expected. */
+                content?: string | components["schemas"]["TextPart"][];
+            } | null;
+            /** @description **Refused**: an agent searches with its own tools, if it has any for that. */
+            web_search_options?: {
+                /** @description How much of the results to read. */
+                search_context_size?: string;
+                /** @description Roughly where the user is. */
+                user_location?: {
+                    type?: string;
+                    approximate?: {
+                        city?: string;
+                        country?: string;
+                        region?: string;
+                        timezone?: string;
+                    };
+                } | null;
+            } | null;
+            /** @description **Refused**: nothing here moderates, and nobody should believe that something does. */
+            moderation?: {
+                /** @description The model that moderates. */
+                model?: string;
+                /** @description What to do with its verdicts. */
+                policy?: {
+                    input?: {
+                        mode?: string;
+                    } | null;
+                    output?: {
+                        mode?: string;
+                    } | null;
+                } | null;
+            } | null;
+            /** @description **Refused**: the gateway composes the prompt, so the caller cannot place marks in it. */
+            prompt_cache_options?: {
+                /** @description Who places the marks. */
+                mode?: string;
+                /** @description How long they last. */
+                ttl?: string;
+            } | null;
+            /**
+             * @deprecated
+             * @description **Refused**: the older form of `tools`.
+             */
+            functions?: {
+                name?: string;
+                description?: string;
+                parameters?: {
+                    [key: string]: unknown;
+                };
+            }[] | null;
+            /**
+             * @deprecated
+             * @description **Refused**: the older form of `tool_choice`.
+             */
+            function_call?: string | {
+                name?: string;
+            } | null;
+        };
+        StreamOptions: {
+            /**
+             * @description **Honoured.** `usage: null` on every chunk, and one more chunk with the run's usage and no `choices` before the end. The extra
+             *     chunk is left out when the provider reports no usage.
+             */
+            include_usage?: boolean | null;
+            /** @description **No effect.** Chunks are never padded. */
+            include_obfuscation?: boolean | null;
+        };
+        /** @description One message of the conversation; `role` says what it may contain. */
+        RequestMessage: components["schemas"]["DeveloperMessage"] | components["schemas"]["SystemMessage"] | components["schemas"]["UserMessage"] | components["schemas"]["AssistantMessage"] | components["schemas"]["ToolMessage"] | components["schemas"]["FunctionMessage"];
+        /** @description Instructions for this run, after the agent's own. They are not kept in the session. */
+        DeveloperMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            role: "developer";
+            /** @description The instructions, as text or as parts of text. */
+            content: string | components["schemas"]["TextContentPart"][];
+            /** @description **Passed on.** Tells apart several who share a role. */
+            name?: string | null;
+        };
+        /** @description The same as a message with the role `developer`, under its older name. */
+        SystemMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            role: "system";
+            /** @description The instructions, as text or as parts of text. */
+            content: string | components["schemas"]["TextContentPart"][];
+            /** @description **Passed on.** Tells apart several who share a role. */
+            name?: string | null;
+        };
+        /** @description What the user said. */
+        UserMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            role: "user";
+            /** @description Text, or parts. Only parts of type `text` are honoured; the other types are **refused**, with the part's path. */
+            content: string | components["schemas"]["UserContentPart"][];
+            /** @description **Passed on.** Tells apart several who share a role. */
+            name?: string | null;
+        };
+        /** @description What the agent said earlier. A reply of the gateway can be sent back as it came. */
+        AssistantMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            role: "assistant";
+            /** @description The text; may be left out or null when there are tool calls. */
+            content?: string | components["schemas"]["AssistantContentPart"][] | null;
+            /** @description What the agent said instead of an answer. */
+            refusal?: string | null;
+            /** @description **Passed on.** Tells apart several who share a role. */
+            name?: string | null;
+            /** @description The caller's tools it called. Calls to custom tools are **refused**. */
+            tool_calls?: components["schemas"]["RequestToolCall"][] | null;
+            /** @description **Refused**: agents do not speak. */
+            audio?: {
+                id?: string;
+            } | null;
+            /**
+             * @deprecated
+             * @description **Refused**: the older form of `tool_calls`.
+             */
+            function_call?: {
+                name?: string;
+                arguments?: string;
+            } | null;
+        };
+        /** @description The result of a call to one of the caller's tools. */
+        ToolMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            role: "tool";
+            /** @description The result, as text or as parts of text. */
+            content: string | components["schemas"]["TextContentPart"][];
+            /** @description The `id` of the call. */
+            tool_call_id: string;
+        };
+        /**
+         * @deprecated
+         * @description **Refused**: the older form of a message with the role `tool`.
+         */
+        FunctionMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            role: "function";
+            /** @description The result. */
+            content?: string | null;
+            /** @description The name of the function. */
+            name?: string;
+        };
+        /** @description A piece of what the user said. */
+        UserContentPart: components["schemas"]["TextPart"] | components["schemas"]["ImagePart"] | components["schemas"]["AudioPart"] | components["schemas"]["FilePart"];
+        /** @description A piece of what the agent said. */
+        AssistantContentPart: components["schemas"]["TextPart"] | components["schemas"]["RefusalPart"];
+        /** @description A piece of text; where this stands, no other type of part can. */
+        TextContentPart: components["schemas"]["TextPart"];
+        /** @description Text. */
+        TextPart: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "text";
+            /** @description The text. */
+            text: string;
+            prompt_cache_breakpoint?: components["schemas"]["PromptCacheBreakpoint"];
+        };
+        /** @description An image. **Refused.** */
+        ImagePart: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "image_url";
+            image_url?: {
+                /** @description Where the image is, or the image itself as a `data:` URL. */
+                url?: string;
+                /** @description How closely to look at it. */
+                detail?: string;
+            };
+            prompt_cache_breakpoint?: components["schemas"]["PromptCacheBreakpoint"];
+        };
+        /** @description Sound. **Refused.** */
+        AudioPart: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "input_audio";
+            input_audio?: {
+                /** @description The sound in base64. */
+                data?: string;
+                /** @description Its encoding. */
+                format?: string;
+            };
+            prompt_cache_breakpoint?: components["schemas"]["PromptCacheBreakpoint"];
+        };
+        /** @description A file. **Refused.** */
+        FilePart: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "file";
+            file?: {
+                /** @description The file in base64. */
+                file_data?: string;
+                /** @description The id of an uploaded file. */
+                file_id?: string;
+                /** @description Its name. */
+                filename?: string;
+            };
+            prompt_cache_breakpoint?: components["schemas"]["PromptCacheBreakpoint"];
+        };
+        /** @description What the agent said instead of an answer. */
+        RefusalPart: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "refusal";
+            /** @description The text. */
+            refusal: string;
+        };
+        /** @description A mark for the provider's cache. **Refused**, as `prompt_cache_options` is. */
+        PromptCacheBreakpoint: {
+            mode?: string;
+        } | null;
+        /** @description A call to one of the caller's tools. */
+        RequestToolCall: components["schemas"]["FunctionToolCall"] | components["schemas"]["CustomToolCall"];
+        /** @description A call to a function. */
+        FunctionToolCall: {
+            /** @description Ties the result to the call. */
+            id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "function";
+            function: {
+                /** @description Which function. */
+                name: string;
+                /** @description The arguments as the model wrote them, meant to be JSON. Models err; check them. */
+                arguments: string;
+            };
+        };
+        /** @description A call to a custom tool. **Refused.** */
+        CustomToolCall: {
+            id?: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "custom";
+            custom?: {
+                name?: string;
+                input?: string;
+            };
+        };
+        /** @description A tool of the caller's. */
+        Tool: components["schemas"]["FunctionTool"] | components["schemas"]["CustomTool"];
+        /** @description A function that the caller carries out. */
+        FunctionTool: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "function";
+            function: {
+                /** @description Up to 64 letters, digits, `_` and `-`. */
+                name: string;
+                /** @description Tells the model what the function is for. */
+                description?: string | null;
+                /** @description A JSON Schema of its arguments. Without one it takes none. */
+                parameters?: {
+                    [key: string]: unknown;
+                } | null;
+                /** @description **Passed on.** Whether the model must keep to the schema exactly. */
+                strict?: boolean | null;
+            };
+        };
+        /** @description A tool that takes free text. **Refused.** */
+        CustomTool: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "custom";
+            custom?: {
+                name?: string;
+                description?: string;
+                format?: {
+                    type?: string;
+                    grammar?: {
+                        definition?: string;
+                        syntax?: string;
+                    };
+                };
+            };
+        };
+        /** @description Which of the caller's tools must be called. */
+        ToolChoice: components["schemas"]["NamedToolChoice"] | components["schemas"]["AllowedToolsChoice"] | components["schemas"]["CustomToolChoice"];
+        /** @description This one. */
+        NamedToolChoice: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "function";
+            function: {
+                /** @description The name of a function in `tools`. */
+                name: string;
+            };
+        };
+        /** @description Only some of them. */
+        AllowedToolsChoice: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "allowed_tools";
+            allowed_tools: {
+                /**
+                 * @description Whether one of them must be called.
+                 * @enum {string}
+                 */
+                mode: "auto" | "required";
+                /** @description Each as `{"type": "function", "function": {"name": …}}`, naming a function in `tools`. */
+                tools: {
+                    [key: string]: unknown;
+                }[];
+            };
+        };
+        /** @description A custom tool. **Refused.** */
+        CustomToolChoice: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "custom";
+            custom?: {
+                name?: string;
+            };
+        };
+        /** @description The form of the reply's text. */
+        ResponseFormat: components["schemas"]["TextFormat"] | components["schemas"]["JsonObjectFormat"] | components["schemas"]["JsonSchemaFormat"];
+        /** @description Any text, as without `response_format`. */
+        TextFormat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "text";
+        };
+        /** @description Some JSON object. */
+        JsonObjectFormat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "json_object";
+        };
+        /** @description JSON of a given schema. */
+        JsonSchemaFormat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "json_schema";
+            json_schema: {
+                /** @description Up to 64 letters, digits, `_` and `-`. */
+                name: string;
+                /** @description Tells the model what it is for. */
+                description?: string | null;
+                /** @description The JSON Schema. */
+                schema?: {
+                    [key: string]: unknown;
+                } | null;
+                /** @description Whether the model must keep to the schema exactly. */
+                strict?: boolean | null;
+            };
+        };
+        /** @description The reply as one object. */
+        ChatCompletion: {
+            /** @description `chatcmpl-` and the run's id. */
+            id: string;
+            /** @constant */
+            object: "chat.completion";
+            /** @description When the run began, in Unix seconds. */
+            created: number;
+            /** @description As the request had it. */
+            model: string;
+            /** @description Always one. */
+            choices: {
+                /** @constant */
+                index: 0;
+                message: components["schemas"]["ResponseMessage"];
+                logprobs: null;
+                finish_reason: components["schemas"]["FinishReason"];
+            }[];
+            usage?: components["schemas"]["Usage"];
+        };
+        /** @description What the agent said. */
+        ResponseMessage: {
+            /** @constant */
+            role: "assistant";
+            /** @description The texts of all turns, joined by a blank line; nothing is trimmed or added. Null when there are only tool calls. */
+            content: string | null;
+            /** @description What the model said instead of an answer. */
+            refusal: string | null;
+            /** @description The model's reasoning, where it gives any; never mixed into `content`. */
+            reasoning_content?: string;
+            /** @description The caller's tools to carry out. The agent's own are not among them. */
+            tool_calls?: components["schemas"]["FunctionToolCall"][];
+        };
+        /**
+         * @description `stop`: the agent is done. `length`: the text was cut at a token limit. `tool_calls`: it waits for the caller's tools.
+         *     `content_filter`: the provider withheld something.
+         * @enum {string}
+         */
+        FinishReason: "stop" | "length" | "tool_calls" | "content_filter";
+        /**
+         * @description Tokens as the provider counted them, summed over all turns of the run. Left out when the provider does not count: a zero would be a
+         *     lie.
+         */
+        Usage: {
+            prompt_tokens: number;
+            completion_tokens: number;
+            total_tokens: number;
+            prompt_tokens_details?: {
+                /** @description The part of `prompt_tokens` that came from the provider's cache. */
+                cached_tokens: number;
+            };
+            completion_tokens_details?: {
+                /** @description The part of `completion_tokens` spent on reasoning. */
+                reasoning_tokens: number;
+            };
+        };
+        /** @description One `data:` line of a stream, `[DONE]` and errors aside. */
+        ChatCompletionChunk: {
+            /** @description The same on all chunks. */
+            id: string;
+            /** @constant */
+            object: "chat.completion.chunk";
+            /** @description The same on all chunks. */
+            created: number;
+            /** @description As the request had it. */
+            model: string;
+            /** @description One, but none in the chunk that brings the usage. */
+            choices: {
+                /** @constant */
+                index: 0;
+                delta: components["schemas"]["ChunkDelta"];
+                logprobs?: null;
+                /**
+                 * @description Null on all chunks but one. The values are those of a completion that is not streamed.
+                 * @enum {string|null}
+                 */
+                finish_reason: "stop" | "length" | "tool_calls" | "content_filter" | null;
+            }[];
+            /** @description Only when asked for with `stream_options.include_usage`. Null on all chunks but the last. */
+            usage?: components["schemas"]["Usage"] | null;
+        };
+        /** @description What this chunk adds. */
+        ChunkDelta: {
+            /**
+             * @description In the first chunk only.
+             * @constant
+             */
+            role?: "assistant";
+            content?: string;
+            refusal?: string | null;
+            /** @description The model's reasoning, where it gives any. */
+            reasoning_content?: string;
+            tool_calls?: components["schemas"]["ChunkToolCall"][];
+        };
+        /** @description The first piece of a call has all fields; later ones have `index` and more `arguments`. */
+        ChunkToolCall: {
+            /** @description Which call of the reply this belongs to. */
+            index: number;
+            id?: string;
+            /** @constant */
+            type?: "function";
+            function: {
+                name?: string;
+                /** @description To be appended to what came before. */
+                arguments: string;
+            };
+        };
+        /** @description An agent, in the form in which clients expect models. */
+        Model: {
+            /** @description What to put into `model`. */
+            id: string;
+            /** @constant */
+            object: "model";
+            /** @description When the agent's configuration last changed, in Unix seconds. */
+            created: number;
+            owned_by: string;
+        };
+        /** @description All agents. */
+        ModelList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["Model"][];
+        };
+        /** @description The process is alive. */
+        Health: {
+            /** @constant */
+            status: "ok";
+            /** @description The gateway's version. */
+            version: string;
+        };
+        /** @description The gateway can take requests. */
+        Readiness: {
+            /** @constant */
+            status: "ready";
+            checks: {
+                /** @constant */
+                store: "ok";
+            };
+        };
+        /** @description What every error looks like. */
+        Error: {
+            error: {
+                /** @description What was wrong and how to mend it, for people. */
+                message: string;
+                /**
+                 * @description The family of the error.
+                 * @enum {string}
+                 */
+                type: "invalid_request_error" | "authentication_error" | "rate_limit_error" | "server_error";
+                /** @description Where it was wrong. */
+                param: string | null;
+                /**
+                 * @description What was wrong, for programs.
+                 * @enum {string}
+                 */
+                code: "invalid_json" | "invalid_type" | "invalid_value" | "missing_required_parameter" | "unsupported_parameter" | "empty_array" | "context_length_exceeded" | "upstream_rejected" | "invalid_api_key" | "model_not_found" | "not_found" | "endpoint_disabled" | "method_not_allowed" | "request_timeout" | "request_too_large" | "unsupported_media_type" | "headers_too_large" | "too_many_failed_logins" | "session_busy" | "upstream_rate_limited" | "internal_error" | "max_turns_exceeded" | "upstream_error" | "tool_choice_unmet" | "store_unavailable" | "run_timeout" | "upstream_timeout";
+            };
+        };
+    };
+    responses: {
+        /** @description The request cannot be understood, asks for something that is not supported, or the language model refused it. */
+        ChatBadRequest: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request line, the headers or the encoding of the path cannot be understood. */
+        MalformedRequest: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description No secret, or not the right one. */
+        Unauthorized: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "WWW-Authenticate": components["headers"]["Authenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description There is no such agent or language model, or the endpoint is switched off. */
+        AgentNotFound: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description There is no such agent, or the endpoint is switched off. */
+        ModelNotFound: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The endpoint is switched off. */
+        EndpointDisabled: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The path exists, but not with this method. */
+        MethodNotAllowed: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                Allow: components["headers"]["Allow"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request did not arrive completely in time. */
+        RequestTimeout: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The body is larger than the gateway takes. When `Content-Length` says so, it is not read at all. */
+        RequestTooLarge: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The body is not declared as JSON, or is packed in a way the gateway does not know. */
+        UnsupportedMediaType: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The address is locked out, the session is busy, or the language model's provider is. */
+        ChatTooManyRequests: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description Too many wrong secrets came from this address. */
+        LockedOut: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request's headers are larger than 64 KiB. */
+        HeadersTooLarge: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The gateway failed, or the agent did not come to an end. */
+        InternalError: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The language model's provider failed, or its reply cannot be used. */
+        BadGateway: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The store that keeps the sessions does not answer. */
+        StoreUnavailable: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The run, or the language model's provider, took too long. */
+        GatewayTimeout: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+    };
+    parameters: {
+        /**
+         * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+         *     by a new one, never refused.
+         */
+        RequestId: string;
+        /**
+         * @description Chooses the agent when `model` does not. An id is 1 to 64 letters, digits, `-` and `_` and begins with a letter or digit; case does
+         *     not matter. An unknown agent answers `404 model_not_found`; another agent than `model` names answers `400 invalid_value`. Without
+         *     either, the agent of the session key answers, else the default one.
+         */
+        AgentId: string;
+        /**
+         * @description The session to continue; it wins over `user`. Full keys have the form `agent:<agentId>:<rest>`; anything else is taken as the `<rest>`
+         *     under the chosen agent. Percent-encoded UTF-8 where it is not plain ASCII, or contains `%`. Answers `400 invalid_value` for a key of
+         *     another agent than the chosen one, with control characters, longer than 512 characters once decoded, or beginning with the reserved
+         *     `subagent:`, `cron:` or `acp:`.
+         */
+        SessionKey: string;
+        /**
+         * @description The language model for this run, as `<provider>/<model>`, instead of the agent's own. Only configured models can be named; another one
+         *     answers `404 model_not_found`.
+         */
+        Model: string;
+    };
+    requestBodies: never;
+    headers: {
+        /**
+         * @description The caller's `x-request-id` if it sent a usable one, else a new one. The gateway's log knows the request by it.
+         * @example 0f3b9f0c-5d0c-4e2b-9a35-7a3f1e1d9c11
+         */
+        RequestId: string;
+        /**
+         * @description Browsers take the content type at its word.
+         * @example nosniff
+         */
+        ContentTypeOptions: "nosniff";
+        /**
+         * @description The session the run belongs to, percent-encoded as in the request, ready to be sent back to continue it. After a stateless request
+         *     it names a session that is already gone.
+         */
+        SessionKey: string;
+        /**
+         * @description The run. The completion's id is this with `chatcmpl-` before it.
+         * @example 5f0c7d1e9a344b6f8a52c1d0e7b3f946
+         */
+        RunId: string;
+        /**
+         * @description On streams. Proxies must neither keep nor repack them.
+         * @example no-cache, no-transform
+         */
+        StreamCacheControl: "no-cache, no-transform";
+        /**
+         * @description On streams. Asks nginx not to hold chunks back.
+         * @example no
+         */
+        StreamBuffering: "no";
+        /**
+         * @description Whole seconds after which another try can succeed. Left out when nobody knows.
+         * @example 30
+         */
+        RetryAfter: number;
+        /**
+         * @description `false` when a retry would be wrong: the run had already called a tool, sent content or stored a turn, or the wait is longer than the
+         *     minute that clients are willing to wait. Left out otherwise. Official clients obey it.
+         * @example false
+         */
+        ShouldRetry: "false";
+        /**
+         * @description How to authenticate.
+         * @example Bearer
+         */
+        Authenticate: string;
+        /**
+         * @description The methods that this path knows.
+         * @example GET, HEAD
+         */
+        Allow: string;
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    createChatCompletion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /**
+                 * @description Chooses the agent when `model` does not. An id is 1 to 64 letters, digits, `-` and `_` and begins with a letter or digit; case does
+                 *     not matter. An unknown agent answers `404 model_not_found`; another agent than `model` names answers `400 invalid_value`. Without
+                 *     either, the agent of the session key answers, else the default one.
+                 */
+                "x-openclaw-agent-id"?: components["parameters"]["AgentId"];
+                /**
+                 * @description The session to continue; it wins over `user`. Full keys have the form `agent:<agentId>:<rest>`; anything else is taken as the `<rest>`
+                 *     under the chosen agent. Percent-encoded UTF-8 where it is not plain ASCII, or contains `%`. Answers `400 invalid_value` for a key of
+                 *     another agent than the chosen one, with control characters, longer than 512 characters once decoded, or beginning with the reserved
+                 *     `subagent:`, `cron:` or `acp:`.
+                 */
+                "x-openclaw-session-key"?: components["parameters"]["SessionKey"];
+                /**
+                 * @description The language model for this run, as `<provider>/<model>`, instead of the agent's own. Only configured models can be named; another one
+                 *     answers `404 model_not_found`.
+                 */
+                "x-openclaw-model"?: components["parameters"]["Model"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Only `application/json`, in UTF-8; `gzip`, `deflate` and `br` are unpacked. 20 MiB at most, unless configured otherwise. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChatCompletionRequest"];
+            };
+        };
+        responses: {
+            /** @description What the agent said, as one JSON object or, with `stream: true`, as a stream of chunks. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    "x-openclaw-session-key": components["headers"]["SessionKey"];
+                    "x-openclaw-run-id": components["headers"]["RunId"];
+                    "cache-control": components["headers"]["StreamCacheControl"];
+                    "x-accel-buffering": components["headers"]["StreamBuffering"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatCompletion"];
+                    "text/event-stream": components["schemas"]["ChatCompletionChunk"];
+                };
+            };
+            400: components["responses"]["ChatBadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["AgentNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["RequestTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["ChatTooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["StoreUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    listModels: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them; there are no pages. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["EndpointDisabled"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+        };
+    };
+    getModel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description A name that the list of agents contains. */
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agent. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["ModelNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            405: components["responses"]["MethodNotAllowed"];
+            431: components["responses"]["HeadersTooLarge"];
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            405: components["responses"]["MethodNotAllowed"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    getContract: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An OpenAPI 3.1 document. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            405: components["responses"]["MethodNotAllowed"];
+            431: components["responses"]["HeadersTooLarge"];
+        };
+    };
+    getDocs: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            405: components["responses"]["MethodNotAllowed"];
+            431: components["responses"]["HeadersTooLarge"];
+        };
+    };
+}

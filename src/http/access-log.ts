@@ -1,0 +1,38 @@
+/** One log line for each request, with the ids of its reply headers. Never a body, a query string or a secret. */
+import type { Logger } from "pino";
+import type { ClientAddress } from "./client-address.ts";
+import type { Chain, Step } from "./state.ts";
+
+export function accessLog(log: Logger, addressOf: ClientAddress): Step {
+  return async (ctx, next) => {
+    const startedAt = performance.now();
+    await next();
+    const { failure } = ctx.state;
+    const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
+    const line: Line = { ...describe(ctx), client: addressOf(ctx.req), durationMs };
+    if (failure === undefined) log.info(line, "request");
+    // Nothing was sent to anybody, and the caller's leaving is no failure of ours: nginx's status for it.
+    else if (line.aborted) log.info({ ...line, status: 499 }, "request");
+    else if (line.status >= 500) log.error({ ...line, code: failure.code, err: failure }, "request failed");
+    else log.warn({ ...line, code: failure.code, reason: failure.message }, "request refused");
+  };
+}
+
+interface Line {
+  readonly status: number;
+  readonly aborted?: boolean;
+  readonly [key: string]: unknown;
+}
+
+function describe(ctx: Chain): Line {
+  const runId = ctx.res.getHeader("x-openclaw-run-id");
+  return {
+    requestId: ctx.state.requestId,
+    method: ctx.method,
+    path: ctx.state.path?.slice(0, 256),
+    status: ctx.res.statusCode,
+    ...(runId === undefined ? {} : { runId }),
+    // The client went away before the reply was complete.
+    ...(ctx.res.closed && !ctx.res.writableFinished ? { aborted: true } : {}),
+  };
+}

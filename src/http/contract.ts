@@ -1,0 +1,211 @@
+/**
+ * The contract, compiled: routes, validates and dispatches what `openapi.yaml` describes to handlers whose types
+ * come from it. A missing operation, a wrong body or an undeclared status does not compile.
+ *
+ * Deliberately absent: validation of the document itself (`redocly lint` does it) and of replies at run time (types
+ * and tests do it).
+ */
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { type Context, type Document, OpenAPIBackend, type Operation, type Request } from "openapi-backend";
+import type { IncomingHttpHeaders } from "node:http";
+import type { operations } from "../../generated/openapi.ts";
+import { GatewayError } from "../domain/errors.ts";
+import type { Principal } from "../domain/run.ts";
+import { Refusal } from "./errors.ts";
+import { toValidationError } from "./validation-errors.ts";
+
+export type OperationId = keyof operations;
+
+type BodyOf<Id extends OperationId> = operations[Id] extends { requestBody: { content: { "application/json": infer Body } } }
+  ? Body
+  : undefined;
+
+/** A request that fits the contract. */
+export interface OperationRequest<Id extends OperationId> {
+  readonly path: operations[Id]["parameters"]["path"];
+  readonly headers: NonNullable<operations[Id]["parameters"]["header"]>;
+  readonly body: BodyOf<Id>;
+}
+
+/** What is known of a request besides what the contract says. */
+export interface RequestContext {
+  /** Undefined on operations that need no token. */
+  readonly principal: Principal | undefined;
+  /** Aborts when the client goes away before its reply is complete. */
+  readonly signal: AbortSignal;
+  /** All request headers, also those that only the configuration names. */
+  readonly headers: IncomingHttpHeaders;
+}
+
+type Headers = { readonly [name: string]: string };
+/** Text may come as the bytes it is. */
+type BodyValue<Media, Value> = Media extends "application/json" ? Value : Value | Buffer;
+type ContentReply<Status, Content> = {
+  [Media in keyof Content]: Media extends "text/event-stream"
+    ? { readonly status: Status; readonly type: Media; readonly headers?: Headers; readonly stream: AsyncIterable<Content[Media]> }
+    : { readonly status: Status; readonly type: Media; readonly headers?: Headers; readonly body: BodyValue<Media, Content[Media]> };
+}[keyof Content];
+
+/** One of the replies that the contract declares for the operation. Errors are thrown, not returned. */
+export type OperationReply<Id extends OperationId> = {
+  [Status in keyof operations[Id]["responses"]]: operations[Id]["responses"][Status] extends { content: infer Content }
+    ? ContentReply<Status, Content>
+    : never;
+}[keyof operations[Id]["responses"]];
+
+/** Any reply, as the chain sends it. */
+export type Reply =
+  | { readonly status: number; readonly type: string; readonly headers?: Headers; readonly body: unknown }
+  | { readonly status: number; readonly type: "text/event-stream"; readonly headers?: Headers; readonly stream: AsyncIterable<object> };
+
+/** A handler for every operation of the contract. */
+export type Operations = {
+  readonly [Id in OperationId]: (request: OperationRequest<Id>, context: RequestContext) => Promise<OperationReply<Id>>;
+};
+
+export interface Route {
+  readonly operation: Operation;
+  /** The path as the router reads it. */
+  readonly path: string;
+  readonly needsPrincipal: boolean;
+  readonly hasBody: boolean;
+  /** The config key that must be true for the operation to exist, from the contract's `x-openclaw-enabled-by`. */
+  readonly enabledBy: string | undefined;
+}
+
+/** A routed request, as the chain knows it. */
+export interface RoutedRequest extends RequestContext {
+  readonly body: unknown;
+}
+
+/** Every handler as the dispatcher sees it: what it is given has been validated against the types it was written for. */
+type UntypedHandler = (request: { path: unknown; headers: unknown; body: unknown }, context: RequestContext) => Promise<Reply>;
+
+export class Contract {
+  readonly #backend: OpenAPIBackend;
+
+  private constructor(backend: OpenAPIBackend) {
+    this.#backend = backend;
+  }
+
+  /** `document` is the bundled contract. Nothing is compiled per request afterwards. */
+  static async load(document: object, handlers: Operations): Promise<Contract> {
+    const backend = new LintedDocumentBackend({
+      definition: requestSide(document),
+      strict: true,
+      quick: true,
+      customizeAjv: (original) => {
+        // One error is enough for the reply, and a body of a million wrong items must not make a million of them.
+        const ajv = new Ajv2020({
+          allErrors: false,
+          strict: false,
+          discriminator: true,
+          formats: original.formats,
+        });
+        return addFormats.default(ajv);
+      },
+    });
+    for (const [operationId, handler] of Object.entries(handlers)) {
+      backend.register(operationId, ({ request }: Context, context: RequestContext) =>
+        (handler as unknown as UntypedHandler)(
+          { path: request.params, headers: request.headers, body: request.requestBody as unknown },
+          context,
+        ),
+      );
+    }
+    backend.register({
+      validationFail: ({ validation }: Context) => {
+        throw toValidationError(validation.errors ?? []);
+      },
+      unauthorizedHandler: () => {
+        throw new GatewayError("invalid_api_key", "This operation needs a token.");
+      },
+    });
+    // The caller was authenticated before its body was read. An operation that the contract secures and that step missed is refused here.
+    backend.registerSecurityHandler("bearerAuth", (_request: Context, context: RequestContext) => context.principal);
+    await backend.init();
+    memoiseOperations(backend);
+    return new Contract(backend);
+  }
+
+  /** Throws `not_found`, `method_not_allowed` (with `allow`) or `invalid_value` for a path that is not well-formed. */
+  route(method: string, rawPath: string): Route {
+    const path = routablePath(rawPath);
+    const operation = this.#match(method, path) ?? (method === "HEAD" ? this.#match("GET", path) : undefined);
+    if (!operation) throw this.#unroutable(method, path);
+    return {
+      operation,
+      path,
+      needsPrincipal: (operation.security ?? []).length > 0,
+      hasBody: operation.requestBody !== undefined,
+      enabledBy: (operation as { "x-openclaw-enabled-by"?: string })["x-openclaw-enabled-by"],
+    };
+  }
+
+  /**
+   * Validates the request and answers with the reply of its operation; rejects with the error to send. The query is
+   * left out: no operation has one, and unknown query parameters are ignored.
+   */
+  dispatch({ operation, path }: Route, { body, ...context }: RoutedRequest): Promise<Reply> {
+    const request: Request = { method: operation.method, path, headers: context.headers as Request["headers"], body };
+    return this.#backend.handleRequest(request, context) as Promise<Reply>;
+  }
+
+  #match(method: string, path: string): Operation | undefined {
+    return this.#backend.router.matchOperation({ method, path, headers: {} });
+  }
+
+  #unroutable(method: string, path: string): Error {
+    const allowed = ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((other) => this.#match(other, path));
+    if (allowed.length === 0)
+      return new GatewayError(
+        "not_found",
+        `There is nothing at ${method} ${path.slice(0, 200)}. The contract is at /openapi.json, its documentation at /docs.`,
+      );
+    if (allowed.includes("GET")) allowed.push("HEAD");
+    return new Refusal(new GatewayError("method_not_allowed", `${path} does not answer ${method}. Use ${allowed.join(" or ")}.`), {
+      allow: allowed.join(", "),
+    });
+  }
+}
+
+/** openapi-backend checks every document against the OpenAPI 3.0 schema, which a 3.1 document cannot pass. */
+class LintedDocumentBackend extends OpenAPIBackend {
+  override validateDefinition(): Document {
+    return this.document;
+  }
+}
+
+/** openapi-backend lists all operations anew for every request; the list of a loaded document does not change. */
+function memoiseOperations({ router }: OpenAPIBackend): void {
+  const all = router.getOperations();
+  const byId = new Map(all.map((operation) => [operation.operationId, operation]));
+  router.getOperations = () => all;
+  router.getOperation = (operationId) => byId.get(operationId);
+}
+
+/** Model ids hold slashes and many clients do not encode them: all that follows `/v1/models/` is one id. */
+function routablePath(path: string): string {
+  try {
+    decodeURIComponent(path);
+  } catch {
+    throw new GatewayError("invalid_value", "The path holds a '%' that is not followed by two hexadecimal digits of well-formed UTF-8.");
+  }
+  const id = /^\/v1\/models\/(.+)$/.exec(path)?.[1];
+  return id === undefined ? path : `/v1/models/${id.replaceAll("/", "%2F")}`;
+}
+
+/**
+ * The part of the document that requests are held against: no replies, no prose, and no `discriminator.mapping`,
+ * which Ajv refuses (the property name alone tells the branches apart).
+ */
+function requestSide(document: object): Document {
+  const text = JSON.stringify(document, (key, value: unknown) => {
+    if (key === "responses") return {};
+    if (key === "description" && typeof value === "string") return undefined;
+    if (key === "discriminator") return { propertyName: (value as { propertyName: string }).propertyName };
+    return value;
+  });
+  return JSON.parse(text) as Document;
+}

@@ -1,0 +1,32 @@
+/** The last step: the contract validates and dispatches the request, and its reply is sent. */
+import type { ChatCompletionsConfig } from "../config/config.ts";
+import type { Contract, Reply } from "./contract.ts";
+import { sendEventStream } from "./sse.ts";
+import type { Chain, Step } from "./state.ts";
+
+/** One object for all: making an error with its stack for each is dear. */
+const callerLeft = new Error("The caller went away before its reply was complete.");
+
+export function dispatch(contract: Contract, config: ChatCompletionsConfig): Step {
+  return async (ctx) => {
+    const gone = new AbortController();
+    ctx.res.once("close", () => {
+      if (!ctx.res.writableFinished) gone.abort(callerLeft);
+    });
+    const { route, principal, body } = ctx.state;
+    const reply = await contract.dispatch(route, { body, principal, signal: gone.signal, headers: ctx.headers });
+    await send(ctx, reply, config, gone.signal);
+  };
+}
+
+async function send(ctx: Chain, reply: Reply, { keepAliveMs, readerTimeoutMs }: ChatCompletionsConfig, signal: AbortSignal): Promise<void> {
+  if ("stream" in reply) {
+    ctx.respond = false;
+    await sendEventStream(ctx.res, reply.stream, { headers: reply.headers ?? {}, keepAliveMs, readerTimeoutMs, signal });
+    return;
+  }
+  ctx.status = reply.status;
+  if (reply.headers) ctx.set({ ...reply.headers });
+  ctx.type = reply.type;
+  ctx.body = reply.type === "application/json" ? JSON.stringify(reply.body) : reply.body;
+}

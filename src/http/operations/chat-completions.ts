@@ -1,0 +1,59 @@
+/**
+ * `createChatCompletion`: decode, start the run, answer with its fold or its stream.
+ *
+ * What is refused before the run begins, and what fails before the first byte of a stream, is an ordinary error reply.
+ */
+import type { ChatCompletionsConfig } from "../../config/config.ts";
+import { GatewayError } from "../../domain/errors.ts";
+import { foldRun, type Principal, type Run, type RunEnd } from "../../domain/run.ts";
+import type { RunService } from "../../service/run-service.ts";
+import { type Chunk, ChunkEncoder, encodeCompletion } from "../chat-reply.ts";
+import { decodeChatRequest } from "../chat-request.ts";
+import type { Operations } from "../contract.ts";
+import { Refusal } from "../errors.ts";
+import { encodeHeaderValue } from "../headers.ts";
+
+export interface ChatParts {
+  readonly runs: RunService;
+  readonly chatCompletions: ChatCompletionsConfig;
+}
+
+export function createChatCompletion({ runs, chatCompletions }: ChatParts): Operations["createChatCompletion"] {
+  return async ({ body, headers }, { principal, signal, headers: allHeaders }) => {
+    const request = decodeChatRequest({ body, headers, allHeaders, principal: known(principal) }, chatCompletions);
+    const run = await runs.start(request, signal);
+    const replyHeaders = { "x-openclaw-session-key": encodeHeaderValue(run.sessionKey), "x-openclaw-run-id": run.id };
+    if (body.stream === true) {
+      const encoder = new ChunkEncoder(run, body.model, body.stream_options?.include_usage === true);
+      return { status: 200, type: "text/event-stream", headers: replyHeaders, stream: chunksOf(run, encoder) };
+    }
+    const result = await foldRun(run.events);
+    const completion = encodeCompletion(run, body.model, result, completed(result.end));
+    return { status: 200, type: "application/json", headers: replyHeaders, body: completion };
+  };
+}
+
+async function* chunksOf(run: Run, encoder: ChunkEncoder): AsyncGenerator<Chunk> {
+  for await (const event of run.events) {
+    for (const chunk of encoder.encode(event)) yield chunk;
+    if (event.type === "run_end" && event.status === "failed") throw failure(event);
+  }
+}
+
+function completed(end: RunEnd): Extract<RunEnd, { status: "completed" }> {
+  if (end.status === "failed") throw failure(end);
+  // Only a caller that has gone aborts its run, so nobody reads this.
+  if (end.status === "aborted") throw new GatewayError("internal_error", "The run was aborted.");
+  return end;
+}
+
+/** Official SDKs repeat a failed request by themselves; one whose tools have acted must not be. */
+function failure({ error, hasEffects }: Extract<RunEnd, { status: "failed" }>): Error {
+  return hasEffects ? new Refusal(error, { "x-should-retry": "false" }) : error;
+}
+
+/** The contract secures the operation, so there is always a principal. */
+function known(principal: Principal | undefined): Principal {
+  if (!principal) throw new GatewayError("invalid_api_key", "This operation needs a token.");
+  return principal;
+}

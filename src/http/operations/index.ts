@@ -1,0 +1,20 @@
+/** operationId → handler, for every operation of the contract. */
+import type { Operations } from "../contract.ts";
+import { createChatCompletion, type ChatParts } from "./chat-completions.ts";
+import { getContract, getDocs, type DocumentParts } from "./documents.ts";
+import { getModel, listModels, type ModelParts } from "./models.ts";
+import { getHealth, getReadiness, type ProbeParts } from "./probes.ts";
+
+export type OperationParts = ChatParts & ModelParts & ProbeParts & DocumentParts;
+
+export function createOperations(parts: OperationParts): Operations {
+  return {
+    createChatCompletion: createChatCompletion(parts),
+    listModels: listModels(parts),
+    getModel: getModel(parts),
+    getHealth: getHealth(parts),
+    getReadiness: getReadiness(parts),
+    getContract: getContract(parts),
+    getDocs: getDocs(parts),
+  };
+}

@@ -1,0 +1,93 @@
+/**
+ * Ajv's list of complaints → the one error a caller can act on: what is wrong, and where, as OpenAI spells it
+ * (`messages[0].content`). The deepest complaint wins, because it is the most exact one.
+ */
+import type { ErrorObject } from "ajv";
+import { type ErrorCode, GatewayError } from "../domain/errors.ts";
+
+/** Summaries of several complaints: never the cause itself. */
+const summaries = new Set(["oneOf", "anyOf", "allOf", "if", "propertyNames"]);
+
+export function toValidationError(errors: readonly ErrorObject[]): GatewayError {
+  const causes = errors.filter((error) => !summaries.has(error.keyword));
+  const candidates = causes.length > 0 ? causes : errors;
+  const deepest = candidates.reduce((most, error) => Math.max(most, depth(error)), 0);
+  const atDeepest = candidates.filter((error) => depth(error) === deepest).sort((a, b) => exactness(b) - exactness(a));
+  const first = atDeepest[0];
+  if (!first) return new GatewayError("invalid_value", "The request does not fit the contract (see /openapi.json).");
+  const siblings = atDeepest.filter((error) => error.instancePath === first.instancePath);
+  return describe(first, siblings);
+}
+
+function depth({ instancePath, keyword }: ErrorObject): number {
+  return instancePath.split("/").length + (keyword === "required" || keyword === "discriminator" ? 1 : 0);
+}
+
+/** Among branches of a union, the one whose type fits says more than those whose type does not. */
+function exactness({ keyword }: ErrorObject): number {
+  if (keyword === "type") return 0;
+  return keyword === "enum" || keyword === "const" ? 1 : 2;
+}
+
+function describe(error: ErrorObject, siblings: readonly ErrorObject[]): GatewayError {
+  const params = error.params as { [key: string]: unknown };
+  const param = paramOf(error.instancePath, keyOf(error.keyword, params));
+  const where = param === undefined ? "The request body" : `'${param}'`;
+  const [code, message] = explain(error, params, where, siblings);
+  return new GatewayError(code, message, param === undefined ? {} : { param });
+}
+
+function keyOf(keyword: string, params: { [key: string]: unknown }): string | undefined {
+  if (keyword === "required") return String(params["missingProperty"]);
+  if (keyword === "discriminator") return String(params["tag"]);
+  return undefined;
+}
+
+function explain(
+  error: ErrorObject,
+  params: { [key: string]: unknown },
+  where: string,
+  siblings: readonly ErrorObject[],
+): [ErrorCode, string] {
+  switch (error.keyword) {
+    case "required":
+      return ["missing_required_parameter", `${where} is required.`];
+    case "type": {
+      // Branches of a union each name the type they wanted.
+      const types = siblings
+        .filter((other) => other.keyword === "type")
+        .flatMap((other) => (other.params as { type: string | string[] }).type);
+      return ["invalid_type", `${where} must be ${list([...new Set(types)])}.`];
+    }
+    case "enum":
+      return [
+        "invalid_value",
+        `${where} must be one of: ${(params["allowedValues"] as unknown[]).map((value) => JSON.stringify(value)).join(", ")}.`,
+      ];
+    case "const":
+      return ["invalid_value", `${where} must be ${JSON.stringify(params["allowedValue"])}.`];
+    case "minItems":
+      return ["empty_array", `${where} needs at least ${String(params["limit"])} item(s).`];
+    case "discriminator":
+      if (params["error"] !== "tag") return ["invalid_value", `${where} is not a known value.`];
+      return [params["tagValue"] == null ? "missing_required_parameter" : "invalid_type", `${where} is required and must be text.`];
+    default:
+      return ["invalid_value", `${where} ${error.message ?? "is not valid"}.`];
+  }
+}
+
+function list(types: readonly string[]): string {
+  const named = types.map((type) => (type === "null" ? "null" : /^[aeio]/.test(type) ? `an ${type}` : `a ${type}`));
+  return named.length < 2 ? named.join("") : `${named.slice(0, -1).join(", ")} or ${named.at(-1)}`;
+}
+
+/** `/requestBody/messages/0/content` → `messages[0].content`; `/header/x-thing` → `x-thing`. */
+function paramOf(instancePath: string, key: string | undefined): string | undefined {
+  const steps = instancePath
+    .split("/")
+    .slice(2)
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+  if (key !== undefined) steps.push(key);
+  if (steps.length === 0) return undefined;
+  return steps.map((step, index) => (/^\d+$/.test(step) ? `[${step}]` : index === 0 ? step : `.${step}`)).join("");
+}

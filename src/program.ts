@@ -1,0 +1,98 @@
+/**
+ * The only place where everything is wired: a configuration becomes a program, with or without its HTTP face.
+ *
+ * No state lives outside the object, so two programs can be open in one process.
+ */
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Config } from "./config/config.ts";
+import { contractPath, docsPagePath, packageVersion } from "./config/package.ts";
+import { openModelCatalog } from "./model/catalog.ts";
+import { AgentTools } from "./runtime/agent-tools.ts";
+import { AgentDirectory } from "./service/agent-directory.ts";
+import { AuthService } from "./service/auth-service.ts";
+import { Lanes } from "./service/lanes.ts";
+import { RunService } from "./service/run-service.ts";
+import { SessionService } from "./service/session-service.ts";
+import { DeferredSessionStore } from "./store/deferred-session-store.ts";
+
+/** How long `close` waits for runs that do not react to their abort. */
+const settleTimeoutMs = 5_000;
+
+export interface Program {
+  readonly config: Config;
+  readonly runs: RunService;
+  /** Opens the store and starts the HTTP face; resolves with its base URL when it accepts connections. */
+  listen(): Promise<string>;
+  /** Stops accepting, closes every connection, provider pool and the store. */
+  close(): Promise<void>;
+}
+
+export function openProgram(config: Config, log: Logger): Program {
+  const store = new DeferredSessionStore(async () => {
+    const { openSessionStore } = await import("./store/open-session-store.ts");
+    return openSessionStore(config.session.database);
+  });
+  const models = openModelCatalog(config.providers);
+  const agents = new AgentDirectory(config.agents);
+  const runs = new RunService({
+    agents,
+    models,
+    sessions: new SessionService(store),
+    lanes: new Lanes(config.session),
+    tools: new AgentTools(),
+    log,
+  });
+  let server: Server | undefined;
+
+  const listen = async (): Promise<string> => {
+    // A gateway that cannot keep sessions does not start, whereas the CLI may never need any.
+    await store.check();
+    // The CLI has runs without HTTP: it does not wait for what only this face needs.
+    // One after the other: Jest's module loader cannot link graphs that overlap at the same time.
+    const { createApp } = await import("./http/app.ts");
+    const { Contract } = await import("./http/contract.ts");
+    const { createOperations } = await import("./http/operations/index.ts");
+    const { createHttpServer } = await import("./http/server.ts");
+    const document = await readFile(contractPath, "utf8");
+    const contractDocument = JSON.parse(document) as { [key: string]: unknown };
+    const { gateway } = config;
+    const operations = createOperations({
+      runs,
+      agents,
+      chatCompletions: gateway.chatCompletions,
+      version: packageVersion,
+      checkReadiness: () => store.check(),
+      contractDocument,
+      docsPagePath,
+    });
+    const contract = await Contract.load(contractDocument, operations);
+    const app = createApp({ config: gateway, contract, auth: new AuthService(gateway.auth), log });
+    const handle = app.callback();
+    server = createHttpServer((req, res) => void handle(req, res), gateway.requestTimeoutMs);
+    server.listen(gateway.port, gateway.host);
+    await once(server, "listening");
+    return urlOf(server.address() as AddressInfo);
+  };
+
+  const close = async (): Promise<void> => {
+    if (server?.listening) {
+      server.close();
+      server.closeAllConnections();
+    }
+    // Callers that were cut abort their runs; those write their sessions before the store closes.
+    await Promise.race([runs.settled(), sleep(settleTimeoutMs, undefined, { ref: false })]);
+    await models.close();
+    await store.close();
+  };
+
+  return { config, runs, listen, close };
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,49 @@
+/**
+ * A session store that opens its database when it is first needed: a run that keeps nothing leaves no file behind
+ * and does not wait for a database.
+ *
+ * Deliberately absent: retries. A database that could not be opened is tried again by the next use.
+ */
+import type { SessionKey, SessionMemory, SessionStore, Transcript, TurnRecord } from "../domain/session.ts";
+
+export class DeferredSessionStore implements SessionStore {
+  readonly #open: () => Promise<SessionStore>;
+  #opened: Promise<SessionStore> | undefined;
+
+  constructor(open: () => Promise<SessionStore>) {
+    this.#open = open;
+  }
+
+  async readTranscript(sessionKey: SessionKey): Promise<Transcript> {
+    return (await this.#store()).readTranscript(sessionKey);
+  }
+
+  async appendTurn(record: TurnRecord): Promise<void> {
+    await (await this.#store()).appendTurn(record);
+  }
+
+  memoryOf(sessionKey: SessionKey, agentId: string): SessionMemory {
+    const memory = async (): Promise<SessionMemory> => (await this.#store()).memoryOf(sessionKey, agentId);
+    return {
+      save: async (name, value) => (await memory()).save(name, value),
+      recall: async () => (await memory()).recall(),
+    };
+  }
+
+  async check(): Promise<void> {
+    await (await this.#store()).check();
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    await (await opened?.catch(() => undefined))?.close();
+  }
+
+  #store(): Promise<SessionStore> {
+    this.#opened ??= this.#open().catch((thrown: unknown) => {
+      this.#opened = undefined;
+      throw thrown;
+    });
+    return this.#opened;
+  }
+}
