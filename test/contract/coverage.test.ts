@@ -1,0 +1,252 @@
+/**
+ * Every status that the contract declares for an operation is really answered by the running gateway, and every one of
+ * those replies keeps the contract: content type, headers, body, each event of a stream.
+ *
+ * One table of provocations; whatever the contract declares and the table does not provoke fails the last test.
+ */
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import Database from "libsql";
+import { contractOperations, declaredReplies, type Exchange, exchangeOf, problemsOf } from "../support/contract-check.ts";
+import { dataLines, say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
+import { connectRaw, head, sendRaw } from "../support/raw-http.ts";
+import { startStubUpstream, type StubScript, type StubUpstream } from "../support/stub-upstream.ts";
+
+interface Provocation {
+  readonly operation: string;
+  readonly status: number;
+  readonly how: string;
+  readonly provoke: () => Promise<Exchange>;
+}
+
+type Headers = { readonly [name: string]: string };
+const bearer = { authorization: `Bearer ${testToken}` };
+const json = { "content-type": "application/json" };
+const auth = { mode: "token", token: testToken };
+const chatHead = "POST /v1/chat/completions";
+
+let stub: StubUpstream;
+/** Its agent `main` is the offline model with a calculator, `remote` the stub, `hasty` may call its model once. */
+let gateway: TestGateway;
+let disabled: TestGateway;
+let lockedOut: TestGateway;
+/** A body must have arrived after 50 ms. */
+let impatient: TestGateway;
+/** Its database has lost its tables. */
+let broken: TestGateway;
+/** Its provider must have answered after 50 ms. */
+let hurried: TestGateway;
+
+beforeAll(async () => {
+  stub = await startStubUpstream();
+  const agents = {
+    defaults: { model: "builtin/offline" },
+    entries: { main: { tools: ["calculator"] }, remote: { model: "stub/any" }, hasty: { tools: ["calculator"], maxTurns: 1 } },
+  };
+  const provider = { baseUrl: stub.url };
+  const endpoints = { chatCompletions: { enabled: true } };
+  [gateway, disabled, lockedOut, impatient, broken, hurried] = await Promise.all([
+    startGateway({ agents, models: { providers: { stub: provider } }, session: { maxQueued: 0 } }),
+    startGateway({ gateway: { http: {} } }),
+    startGateway({ gateway: { auth: { ...auth, rateLimit: { maxAttempts: 1, exemptLoopback: false } } } }),
+    startGateway({ gateway: { http: { requestTimeoutMs: 50, endpoints } } }),
+    startGateway(),
+    startGateway({ agents, models: { providers: { stub: { ...provider, timeoutMs: 50 } } } }),
+  ]);
+  await lockedOut.get("/v1/models", { authorization: "Bearer wrong" });
+  loseTables(broken.folder);
+});
+
+afterAll(() => stub.close());
+
+/** What an operator's accident may do to a database under a running gateway. */
+function loseTables(folder: string): void {
+  const database = new Database(join(folder, "clawgate.db"));
+  const names = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all() as {
+    name: string;
+  }[];
+  database.exec("PRAGMA foreign_keys = OFF");
+  for (const { name } of names) database.exec(`DROP TABLE "${name}"`);
+  database.close();
+}
+
+async function chat(body: unknown, headers: Headers = {}, of = gateway): Promise<Exchange> {
+  return exchangeOf(await of.chat(body, { ...headers }));
+}
+
+async function get(path: string, headers: Headers = {}, of = gateway): Promise<Exchange> {
+  return exchangeOf(await of.get(path, { ...headers }));
+}
+
+/** A chat with the stub, which answers so. */
+function chatWith(script: StubScript, more: object = {}): Promise<Exchange> {
+  stub.reply(script);
+  return chat({ ...say("hi", more), model: "openclaw:remote" });
+}
+
+async function chatWithBusySession(): Promise<Exchange> {
+  stub.reply("hang");
+  const seen = stub.requestCount;
+  const leave = new AbortController();
+  const body = { ...say("hi"), model: "openclaw:remote", user: "busy" };
+  const first = gateway.chat(body, {}, leave.signal).catch(() => undefined);
+  await stub.waitForRequest(seen + 1);
+  const second = await chat(body);
+  leave.abort();
+  await first;
+  return second;
+}
+
+async function stalledChat(): Promise<Exchange> {
+  const raw = await connectRaw(impatient.url);
+  raw.send(head(chatHead, { ...bearer, ...json, "content-length": "100" }), '{"model"');
+  const reply = await raw.reply();
+  raw.destroy();
+  return reply;
+}
+
+const streamed = { stream: true, stream_options: { include_usage: true } };
+const weather = { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } };
+const usage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14, prompt_tokens_details: { cached_tokens: 3 } };
+const thoughtful = { text: "Good.", reasoning: "Hm.", usage: { ...usage, completion_tokens_details: { reasoning_tokens: 2 } } };
+const called = { toolCalls: [{ name: "get_weather", arguments: '{"city":"Seoul"}' }] };
+
+/** `createChatCompletion`, which has more ways to answer than all others together. */
+const chatProvocations: readonly (readonly [status: number, how: string, provoke: () => Promise<Exchange>])[] = [
+  [200, "an answer", () => chat(say("hi"))],
+  [200, "an answer that took a tool of the agent's own", () => chat(say("what is 6 * 7?"))],
+  [200, "an answer in the session of a Korean user", () => chat(say("안녕", { user: "민지" }))],
+  [200, "an answer with reasoning and detailed usage", () => chatWith(thoughtful)],
+  [200, "an answer without usage", () => chatWith({ text: "x", usage: null })],
+  [200, "a refusal of the model", () => chatWith({ refusal: "No." })],
+  [200, "a reply that was cut at its limit", () => chat(say("hi", { max_tokens: 2 }))],
+  [200, "a call of the caller's tool", () => chatWith(called, { tools: [weather] })],
+  [200, "a stream", () => chat(say("hi", { stream: true }))],
+  [200, "a stream with usage", () => chat(say("what is 6 * 7?", streamed))],
+  [200, "a stream with reasoning and detailed usage", () => chatWith(thoughtful, streamed)],
+  [200, "a stream whose provider reports no usage", () => chatWith({ text: "x", usage: null }, streamed)],
+  [200, "a stream with a call of the caller's tool", () => chatWith(called, { ...streamed, tools: [weather] })],
+  [200, "a stream with a refusal", () => chatWith({ refusal: "No." }, { stream: true })],
+  [200, "a stream that fails after it began", () => chatWith({ text: "half of it", chunks: 2, gapMs: 1, ending: "cut" }, { stream: true })],
+  [400, "a broken request line", () => sendRaw(gateway.url, "POST /v1/chat/completions HTTP/1.1\r\nnonsense\r\n\r\n")],
+  [400, "a broken body", () => chat("{")],
+  [400, "a wrong field", () => chat(say("hi", { temperature: 5 }))],
+  [400, "a provider that rejects it", () => chatWith({ status: 400, body: { error: { message: "no seed" } } })],
+  [400, "a conversation that is too long", () => chatWith({ status: 400, body: { error: { code: "context_length_exceeded" } } })],
+  [401, "no secret", () => chat(say("hi"), { authorization: "" })],
+  [401, "a wrong secret", () => chat(say("hi"), { authorization: "Bearer wrong" })],
+  [404, "an unknown agent", () => chat({ ...say("hi"), model: "openclaw:gamma" })],
+  [404, "an unknown model", () => chat(say("hi"), { "x-openclaw-model": "nobody/nothing" })],
+  [404, "a disabled endpoint", () => chat(say("hi"), {}, disabled)],
+  [405, "a wrong method", () => get("/v1/chat/completions")],
+  [408, "a body that stops half-way", stalledChat],
+  [413, "a body that is too large", () => sendRaw(gateway.url, head(chatHead, { ...bearer, ...json, "content-length": "30000000" }))],
+  [415, "a body that is no JSON", () => chat("hi", { "content-type": "text/plain" })],
+  [429, "a lock-out", () => chat(say("hi"), {}, lockedOut)],
+  [429, "a busy session", chatWithBusySession],
+  [429, "a busy provider", () => chatWith({ status: 429, headers: { "retry-after": "20" }, body: { error: { message: "slowly" } } })],
+  [431, "oversized headers", () => sendRaw(gateway.url, head(chatHead, { "x-big": "a".repeat(256 * 1024) }))],
+  [500, "an agent that goes on calling tools", () => chat({ ...say("what is 6 * 7?"), model: "openclaw:hasty" })],
+  [500, "the same, streamed", () => chat({ ...say("what is 6 * 7?", { stream: true }), model: "openclaw:hasty" })],
+  [502, "a provider that does not know us", () => chatWith({ status: 401, body: { error: { message: "who are you?" } } })],
+  [502, "a provider that breaks off", () => chatWith({ text: "half of it", ending: "cut" })],
+  [502, "a tool that was not called", () => chatWith({ text: "no" }, { tools: [weather], tool_choice: "required" })],
+  [503, "a store that is gone", () => chat(say("hi", { user: "민지" }), {}, broken)],
+  [503, "a store that is gone, streamed", () => chat(say("hi", { user: "민지", stream: true }), {}, broken)],
+  [504, "a provider that hangs", () => (stub.reply("hang"), chat({ ...say("hi"), model: "openclaw:remote" }, {}, hurried))],
+];
+
+const pathOf: { readonly [operation: string]: string } = {
+  listModels: "/v1/models",
+  getModel: "/v1/models/openclaw/main",
+  getHealth: "/healthz",
+  getReadiness: "/readyz",
+  getContract: "/openapi.json",
+  getDocs: "/docs",
+};
+
+/** What can happen to every GET. */
+const everywhere = Object.entries(pathOf).flatMap(([operation, path]): Provocation[] => [
+  { operation, status: 200, how: "a question", provoke: () => get(path) },
+  {
+    operation,
+    status: 400,
+    how: "a broken header",
+    provoke: () => sendRaw(gateway.url, `GET ${path} HTTP/1.1\r\nhost: gateway\r\nnonsense\r\n\r\n`),
+  },
+  { operation, status: 405, how: "a wrong method", provoke: () => sendRaw(gateway.url, head(`DELETE ${path}`)) },
+  {
+    operation,
+    status: 431,
+    how: "oversized headers",
+    provoke: () => sendRaw(gateway.url, head(`GET ${path}`, { "x-big": "a".repeat(256 * 1024) })),
+  },
+]);
+
+const secured = ["listModels", "getModel"].flatMap((operation): Provocation[] => {
+  const path = pathOf[operation] as string;
+  return [
+    { operation, status: 401, how: "a wrong secret", provoke: () => get(path, { authorization: "Bearer wrong" }) },
+    { operation, status: 404, how: "a disabled endpoint", provoke: () => get(path, {}, disabled) },
+    { operation, status: 429, how: "a lock-out", provoke: () => get(path, {}, lockedOut) },
+  ];
+});
+
+const provocations: readonly Provocation[] = [
+  ...chatProvocations.map(([status, how, provoke]) => ({ operation: "createChatCompletion", status, how, provoke })),
+  ...everywhere,
+  ...secured,
+  { operation: "getModel", status: 400, how: "a malformed percent-encoding", provoke: () => get("/v1/models/%zz") },
+  { operation: "getModel", status: 404, how: "an unknown agent", provoke: () => get("/v1/models/openclaw/gamma") },
+  { operation: "getReadiness", status: 503, how: "a store that is gone", provoke: () => get("/readyz", {}, broken) },
+];
+
+describe("a reply keeps the contract", () => {
+  test.each(provocations)("$operation $status: $how", async ({ operation, status, provoke }) => {
+    const exchange = await provoke();
+    expect({ status: exchange.status, text: exchange.status === status ? "" : exchange.text }).toEqual({ status, text: "" });
+    expect(problemsOf(operation, exchange)).toEqual([]);
+  });
+});
+
+describe("the contract", () => {
+  test("declares no status that is not provoked here", () => {
+    const provoked = new Set(provocations.map(({ operation, status }) => `${operation} ${status}`));
+    expect(declaredReplies.map(({ operation, status }) => `${operation} ${status}`).filter((reply) => !provoked.has(reply))).toEqual([]);
+  });
+
+  test("is served as it stands in generated/", async () => {
+    const served = JSON.parse((await get("/openapi.json")).text) as { paths: object };
+    expect(Object.keys(served.paths)).toEqual([...new Set(contractOperations.map(({ path }) => path))]);
+  });
+});
+
+describe("the check of replies", () => {
+  test("sees through a reply that breaks the contract", async () => {
+    const reply = await get("/healthz");
+    const { "x-request-id": _left, ...headers } = reply.headers;
+    expect(problemsOf("getHealth", { ...reply, headers })).toEqual(["The header x-request-id is missing."]);
+    expect(problemsOf("getHealth", { ...reply, headers: { ...reply.headers, "x-other": "1" } })).toEqual([
+      "The header x-other is not declared.",
+    ]);
+    expect(problemsOf("getHealth", { ...reply, headers: { ...reply.headers, "x-content-type-options": "sniff" } })).toHaveLength(1);
+    expect(problemsOf("getHealth", { ...reply, text: '{"status":"ok"}' })).toHaveLength(1);
+    expect(problemsOf("getHealth", { ...reply, text: '{"status":"ok","version":"1","secret":1}' })).toHaveLength(1);
+    expect(problemsOf("getHealth", { ...reply, text: "ok" })).toEqual(["Not JSON: ok"]);
+    expect(problemsOf("getHealth", { ...reply, status: 418 })).toEqual(["getHealth does not declare the status 418."]);
+    expect(problemsOf("getHealth", { ...reply, headers: { ...reply.headers, "content-type": "text/html" } })).toHaveLength(1);
+  });
+
+  test("sees through a stream that breaks the contract", async () => {
+    const reply = await chat(say("hi", { stream: true }));
+    const [first = ""] = dataLines(reply.text);
+    const stream = (text: string) => problemsOf("createChatCompletion", { ...reply, text });
+    expect(stream(reply.text)).toEqual([]);
+    expect(stream(`: keepalive\n\n${reply.text}`)).toEqual([]);
+    expect(stream(reply.text.replace("data: [DONE]\n\n", ""))).toHaveLength(1);
+    expect(stream(reply.text.slice(0, -1))).toHaveLength(1);
+    expect(stream(`event: error\n${reply.text}`)).toHaveLength(1);
+    expect(stream(`data: ${first.replace('"index":0', '"index":1')}\n\n${reply.text}`)).toHaveLength(1);
+    expect(stream(`data: {"error":{"message":"x"}}\n\n${reply.text}`)).toHaveLength(3);
+  });
+});
