@@ -1,0 +1,89 @@
+/** `clawgate agent`: one run in this process, by the same service as every HTTP request. */
+import type { Writable } from "node:stream";
+import type { GatewayError } from "../domain/errors.ts";
+import { foldRun, type Run, type RunEnd, type RunEvent, type RunRequest, type RunResult } from "../domain/run.ts";
+import type { AgentFlags } from "./cli.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { open } from "./open.ts";
+
+export async function runAgent(flags: AgentFlags): Promise<number> {
+  // The answer is this command's only output; what happened to the run is in it.
+  const opened = await open({ configPath: flags.config }, () => undefined);
+  if (typeof opened === "number") return opened;
+  const { program } = opened;
+  const stop = new AbortController();
+  let exitCode: number = exitCodes.failed;
+  const interrupt = (): void => {
+    exitCode = exitCodes.interrupted;
+    stop.abort();
+  };
+  const timer =
+    flags.timeout === undefined ? undefined : setTimeout(() => ((exitCode = exitCodes.timedOut), stop.abort()), flags.timeout * 1000);
+  process.once("SIGINT", interrupt);
+  // Whoever read the output has gone (`| head`): there is nobody left to run for.
+  process.stdout.on("error", () => stop.abort());
+  try {
+    const run = await program.runs.start(requestOf(flags), stop.signal);
+    const result = await foldRun(flags.json ? run.events : printText(run.events, process.stdout));
+    if (flags.json) console.log(JSON.stringify(jsonOf(run, result)));
+    return report(result.end, flags) ? exitCodes.ok : exitCode;
+  } catch (thrown) {
+    const { message, code } = thrown as GatewayError;
+    if (flags.json) console.log(JSON.stringify({ status: "failed", error: { message, code } }));
+    else console.error(message);
+    return exitCode;
+  } finally {
+    clearTimeout(timer);
+    process.off("SIGINT", interrupt);
+    await program.close();
+  }
+}
+
+function requestOf({ message, agent, sessionKey, model }: AgentFlags): RunRequest {
+  return {
+    principal: { name: "cli" },
+    ...(agent === undefined ? {} : { agent: { value: agent, param: "--agent" } }),
+    ...(sessionKey === undefined ? {} : { sessionKey: { value: sessionKey, param: "--session-key" } }),
+    ...(model === undefined ? {} : { model: { value: model, param: "--model" } }),
+    messages: [{ role: "user", content: [{ type: "text", text: message }] }],
+    tools: [],
+    settings: {},
+  };
+}
+
+/** Passes the events on and prints the text in them as it comes. */
+async function* printText(events: AsyncIterable<RunEvent>, to: Writable): AsyncGenerator<RunEvent> {
+  let hasText = false;
+  for await (const event of events) {
+    if (event.type === "text_delta" || event.type === "refusal_delta") {
+      hasText = true;
+      to.write(event.text);
+    }
+    if (event.type === "run_end" && hasText) to.write("\n");
+    yield event;
+  }
+}
+
+function jsonOf(run: Run, { text, refusal, reasoning, toolCalls, end }: RunResult): object {
+  return {
+    runId: run.id,
+    agentId: run.agentId,
+    sessionKey: run.sessionKey,
+    model: run.model,
+    status: end.status,
+    text,
+    ...(refusal === "" ? {} : { refusal }),
+    ...(reasoning === "" ? {} : { reasoning }),
+    toolCalls,
+    ...(end.status === "completed" ? { finishReason: end.finishReason } : {}),
+    ...(end.usage ? { usage: end.usage } : {}),
+    ...(end.status === "failed" ? { error: { message: end.error.message, code: end.error.code } } : {}),
+  };
+}
+
+/** Says on stderr how a run ended that did not complete. */
+function report(end: RunEnd, { json }: AgentFlags): boolean {
+  if (end.status === "completed") return true;
+  if (!json) console.error(end.status === "failed" ? end.error.message : "The run was aborted.");
+  return false;
+}

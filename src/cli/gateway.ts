@@ -1,0 +1,70 @@
+/** `clawgate gateway`: opens the program with its HTTP face, says how to reach it, and waits to be stopped. */
+import { pino } from "pino";
+import type { Config } from "../config/config.ts";
+import type { GatewayFlags } from "./cli.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { open, withCauses } from "./open.ts";
+
+export async function runGateway({ config: configPath, port, bind, token }: GatewayFlags): Promise<number> {
+  const opened = await open({ configPath, port, bind, token }, () => pino.destination({ dest: 2, sync: true }));
+  if (typeof opened === "number") return opened;
+  const { program, log } = opened;
+  const stopped = stopSignal();
+  try {
+    for (const warning of program.config.warnings) log.warn(warning);
+    const url = await program.listen();
+    console.log(banner(program.config, url));
+    log.info({ signal: await stopped.signal }, "stopping");
+    return exitCodes.ok;
+  } catch (thrown) {
+    console.error(explain(thrown, program.config));
+    return exitCodes.failed;
+  } finally {
+    stopped.off();
+    await program.close();
+  }
+}
+
+function banner(config: Config, url: string): string {
+  const { auth, chatCompletions } = config.gateway;
+  const secret = auth.isGenerated && auth.secret ? auth.secret : auth.mode === "password" ? "YOUR_PASSWORD" : "YOUR_TOKEN";
+  const agents = config.agents.map((agent) => `${agent.id} (${agent.model})`).join(", ");
+  const lines = [
+    `Clawgate listens on ${url}   docs: ${url}/docs`,
+    `  config  ${config.path ?? "none, all defaults"}`,
+    `  agents  ${agents}`,
+    ...(config.defaultModel ? [`  model   ${config.defaultModel.ref}: ${config.defaultModel.reason}`] : []),
+    ...(auth.isGenerated
+      ? [`  token   ${auth.secret} (made for this start; set OPENCLAW_GATEWAY_TOKEN to choose your own)`]
+      : [`  auth    ${auth.mode}`]),
+  ];
+  if (!chatCompletions.enabled) {
+    lines.push("", "The chat endpoint is disabled. Set gateway.http.endpoints.chatCompletions.enabled: true in the config to enable it.");
+    return lines.join("\n");
+  }
+  lines.push(
+    "",
+    "Try it:",
+    "",
+    `curl -sS ${url}/v1/chat/completions \\`,
+    ...(auth.mode === "none" ? [] : [`  -H 'Authorization: Bearer ${secret}' \\`]),
+    "  -H 'Content-Type: application/json' \\",
+    `  -d '{"model": "openclaw", "messages": [{"role": "user", "content": "hi"}]}'`,
+  );
+  return lines.join("\n");
+}
+
+function explain(thrown: unknown, { gateway }: Config): string {
+  const { code } = thrown as NodeJS.ErrnoException;
+  const place = `${gateway.host}:${gateway.port}`;
+  if (code === "EADDRINUSE") return `Another program listens on ${place} already. Stop it, or choose another port with --port.`;
+  if (code === "EACCES") return `This user may not listen on ${place}. Choose a port above 1023 with --port.`;
+  return `The gateway could not start: ${thrown instanceof Error ? withCauses(thrown) : String(thrown)}`;
+}
+
+function stopSignal(): { signal: Promise<NodeJS.Signals>; off: () => void } {
+  let stop: (signal: NodeJS.Signals) => void = () => {};
+  const signal = new Promise<NodeJS.Signals>((resolve) => (stop = resolve));
+  process.once("SIGINT", stop).once("SIGTERM", stop);
+  return { signal, off: () => process.off("SIGINT", stop).off("SIGTERM", stop) };
+}
