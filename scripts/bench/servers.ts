@@ -1,0 +1,79 @@
+/**
+ * What the gateway is measured against, each run by itself: `node --import tsx servers.ts floor | proxy <base URL> | stub`.
+ * Prints `listens on <url>`. Bare on purpose: no auth, no routing, no validation, hardly an error handled.
+ */
+import { Agent, createServer, request, type IncomingMessage, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { startStubUpstream, stubText, type StubRequest } from "../../test/support/stub-upstream.ts";
+import { longText, models } from "./requests.ts";
+
+const usage = { prompt_tokens: 1, completion_tokens: 4, total_tokens: 5 };
+
+/** The least a JSON API can do: parse the body, answer with a fixed completion. */
+const floor: RequestListener = (incoming, outgoing) => {
+  void readJson(incoming).then((body) => {
+    const message = { role: "assistant", content: "Hello from the floor.", refusal: null };
+    const choices = [{ index: 0, message, finish_reason: "stop", logprobs: null }];
+    const created = Math.floor(Date.now() / 1000);
+    const reply = { id: "chatcmpl-floor", object: "chat.completion", created, model: (body as { model: string }).model, choices, usage };
+    sendJson(outgoing, reply);
+  });
+};
+
+/** A proxy that, like the gateway, has both bodies as objects in its hands. */
+function proxyTo(baseUrl: string): RequestListener {
+  const agent = new Agent({ keepAlive: true });
+  return (incoming, outgoing) => {
+    void readJson(incoming).then((body) => {
+      const text = JSON.stringify(body);
+      const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+      const upstream = request(`${baseUrl}/chat/completions`, { method: "POST", agent, headers }, (reply) => {
+        void readJson(reply).then((parsed) => sendJson(outgoing, parsed));
+      });
+      upstream.once("error", () => outgoing.destroy());
+      upstream.end(text);
+    });
+  };
+}
+
+/** The model provider behind gateway and proxy; what it answers goes by the model's name. */
+async function startStub(): Promise<string> {
+  const stub = await startStubUpstream({ keepRequests: 0 });
+  const plain = { text: stubText };
+  const long = { text: longText, chunks: 500 };
+  const delta = (content: string, finish_reason: string | null = null) => ({
+    id: "chatcmpl-stub",
+    object: "chat.completion.chunk",
+    created: 1_700_000_000,
+    model: "stub-model",
+    choices: [{ index: 0, delta: finish_reason === null ? { role: "assistant", content } : {}, finish_reason }],
+  });
+  // The first text leaves at once, the rest later: who holds the first back until the stream is over shows.
+  const paced = { frames: [delta("Hello"), delta(" from"), delta(" the stub."), delta("", "stop"), "data: [DONE]\n\n"], gapMs: 5 };
+  const scripts: { [model: string]: typeof plain | typeof paced } = { [models.long]: long, [models.paced]: paced };
+  stub.always(({ text }: StubRequest) => scripts[/"model":"([^"]*)"/.exec(text)?.[1] ?? ""] ?? plain);
+  return stub.url;
+}
+
+async function listen(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+}
+
+function readJson(incoming: IncomingMessage): Promise<unknown> {
+  return new Promise((resolve) => {
+    const pieces: Buffer[] = [];
+    incoming.on("data", (piece: Buffer) => pieces.push(piece));
+    incoming.once("end", () => resolve(JSON.parse(Buffer.concat(pieces).toString())));
+  });
+}
+
+function sendJson(outgoing: Parameters<RequestListener>[1], value: unknown): void {
+  const text = JSON.stringify(value);
+  outgoing.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) }).end(text);
+}
+
+const [kind, baseUrl = ""] = process.argv.slice(2);
+const url = kind === "stub" ? await startStub() : await listen(kind === "proxy" ? proxyTo(baseUrl) : floor);
+console.log(`listens on ${url}`);

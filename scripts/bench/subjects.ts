@@ -1,0 +1,63 @@
+/**
+ * The servers of one bench run and where they are reached: the built gateway as a user starts it, and its baselines.
+ * The gateway keeps its defaults except for the token, the port and the provider; its state is in a folder that goes.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { plainEnvironment, startServer, type ServerProcess } from "./processes.ts";
+import { models } from "./requests.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+export const token = "bench-token-0123456789";
+
+export interface Subjects {
+  readonly gateway: ServerProcess;
+  readonly floor: ServerProcess;
+  readonly stub: ServerProcess;
+  readonly proxy: ServerProcess;
+  readonly all: readonly ServerProcess[];
+}
+
+/** Makes a folder with the gateway's config in it; gone when this process is. */
+export function writeConfig(upstreamUrl: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "clawgate-bench-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const agentOf = (model: string): object => ({ model: `stub/${model}` });
+  const config = {
+    gateway: { auth: { mode: "token", token }, http: { endpoints: { chatCompletions: { enabled: true } } } },
+    agents: {
+      entries: {
+        main: { default: true, model: "builtin/offline" },
+        plain: agentOf(models.plain),
+        long: agentOf(models.long),
+        paced: agentOf(models.paced),
+      },
+    },
+    models: { providers: { stub: { baseUrl: upstreamUrl, models: Object.values(models).map((id) => ({ id })) } } },
+    session: { database: "clawgate.db" },
+  };
+  const path = join(folder, "openclaw.json");
+  writeFileSync(path, JSON.stringify(config, undefined, 2));
+  return path;
+}
+
+/** `nodeFlags`: for a profiler. */
+export function startGateway(configPath: string, nodeFlags: readonly string[] = []): Promise<ServerProcess> {
+  const command = [join(root, "bin/clawgate.js"), "gateway", "--config", configPath, "--port", "0"];
+  return startServer([...nodeFlags, ...command], { env: plainEnvironment({}) });
+}
+
+export async function startSubjects(nodeFlags: readonly string[]): Promise<Subjects> {
+  const program = fileURLToPath(new URL("servers.ts", import.meta.url));
+  const start = (...args: string[]): Promise<ServerProcess> =>
+    startServer(["--import", "tsx", program, ...args], { env: plainEnvironment({}) });
+  const stub = await start("stub");
+  const [floor, proxy, gateway] = await Promise.all([
+    start("floor"),
+    start("proxy", stub.url),
+    startGateway(writeConfig(stub.url), nodeFlags),
+  ]);
+  return { gateway, floor, stub, proxy, all: [gateway, proxy, stub, floor] };
+}

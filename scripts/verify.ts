@@ -1,0 +1,120 @@
+/**
+ * `npm run verify`: everything a change must pass, step by step as package.json has them, each timed. A failed step does
+ * not keep the others from telling what they find. The last line counts steps, tests and smoke checks.
+ *
+ * It repairs nothing: no `--fix`, no regenerated file.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+interface Step {
+  /** A script of package.json and what is added to its command line. */
+  readonly script: string;
+  readonly args?: readonly string[];
+  /** Without this one having passed, the step would tell nothing. */
+  readonly needs?: string;
+  /** What the step itself counted, read when it has ended; a step that broke off has counted nothing. */
+  readonly countsIn?: (output: string) => Counts;
+}
+
+interface JestResult {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "clawgate-verify-"));
+const jestResultPath = join(folder, "jest.json");
+const none: Counts = { passed: 0, failed: 0, skipped: 0 };
+
+const steps: readonly Step[] = [
+  { script: "generate", args: ["--check"] },
+  { script: "lint:contract" },
+  { script: "lint:code" },
+  { script: "typecheck" },
+  { script: "build" },
+  { script: "test", args: ["--json", `--outputFile=${jestResultPath}`], countsIn: readJestCounts },
+  { script: "smoke", needs: "build", countsIn: readLastLine },
+];
+
+/** Shows what the script prints while it runs; resolves with its exit code and what it wrote to stdout. */
+function runScript({ script, args = [] }: Step): Promise<{ code: number; output: string }> {
+  return new Promise((resolve) => {
+    // The build has just been made: the script's own pre-script would make it again.
+    const npmArgs = ["run", "--silent", "--ignore-scripts", script, "--", ...args];
+    const env = { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" };
+    const child = spawn("npm", npmArgs, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      // Jest's JSON goes to its file.
+      process.stdout.write(text);
+    });
+    child.once("error", ({ message }) => {
+      console.log(message);
+      resolve({ code: 1, output });
+    });
+    child.once("close", (code) => resolve({ code: code ?? 1, output }));
+  });
+}
+
+function readJestCounts(): Counts {
+  const result = JSON.parse(readFileSync(jestResultPath, "utf8")) as JestResult;
+  return { passed: result.numPassedTests, failed: result.numFailedTests, skipped: result.numPendingTests + result.numTodoTests };
+}
+
+function readLastLine(output: string): Counts {
+  const [, passed, failed] = /(\d+) passed, (\d+) failed\s*$/.exec(output) ?? [];
+  return { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: 0 };
+}
+
+function countsOf({ countsIn }: Step, output: string): Counts {
+  try {
+    return countsIn?.(output) ?? none;
+  } catch {
+    return none;
+  }
+}
+
+const results = new Map<string, "passed" | "failed" | "skipped">();
+let total = none;
+const add = ({ passed, failed, skipped }: Counts): void =>
+  void (total = { passed: total.passed + passed, failed: total.failed + failed, skipped: total.skipped + skipped });
+const lines: string[] = [];
+
+for (const step of steps) {
+  const name = [step.script, ...(step.args ?? []).filter((arg) => !arg.includes(folder))].join(" ");
+  console.log(`\n── ${name}`);
+  const isPossible = step.needs === undefined || results.get(step.needs) === "passed";
+  const startedAt = performance.now();
+  const { code, output } = isPossible ? await runScript(step) : { code: 1, output: "" };
+  const counts = countsOf(step, output);
+  const result = !isPossible ? "skipped" : code === 0 && counts.failed === 0 ? "passed" : "failed";
+  results.set(step.script, result);
+  add({ ...none, [result]: 1 });
+  add(counts);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  const why = isPossible ? `${seconds} s` : `${step.needs} did not pass`;
+  lines.push(`${result.padEnd(7)}  ${name} (${[why, ...(isPossible ? describe(step, counts) : [])].join("; ")})`);
+  console.log(lines.at(-1));
+}
+
+function describe({ countsIn }: Step, { passed, failed, skipped }: Counts): string[] {
+  return countsIn ? [`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`] : [];
+}
+
+rmSync(folder, { recursive: true, force: true });
+console.log(`\n${lines.join("\n")}`);
+console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
+process.exitCode = total.failed > 0 || [...results.values()].some((result) => result !== "passed") ? 1 : 0;
