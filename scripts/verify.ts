@@ -41,11 +41,13 @@ const none: Counts = { passed: 0, failed: 0, skipped: 0 };
 const steps: readonly Step[] = [
   { script: "generate", args: ["--check"] },
   { script: "lint:contract" },
+  { script: "contract:diff" },
   { script: "lint:code" },
   { script: "typecheck" },
   { script: "build" },
   { script: "test", args: ["--json", `--outputFile=${jestResultPath}`], countsIn: readJestCounts },
   { script: "smoke", needs: "build", countsIn: readLastLine },
+  { script: "respect", needs: "build", countsIn: readLastLine },
 ];
 
 /** Shows what the script prints while it runs; resolves with its exit code and what it wrote to stdout. */

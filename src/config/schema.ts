@@ -79,12 +79,7 @@ const chatCompletionsSchema = z
 
 const gatewaySchema = z
   .strictObject({
-    port: z
-      .int()
-      .min(0)
-      .max(65_535)
-      .default(18_789)
-      .describe("TCP port for HTTP. 0 lets the system choose one. Default 18789."),
+    port: z.int().min(0).max(65_535).default(18_789).describe("TCP port for HTTP. 0 lets the system choose one. Default 18789."),
     bind: z
       .enum(["loopback", "lan", "auto", "custom"])
       .default("loopback")

@@ -12,6 +12,7 @@ import type { ModelSettings, ResponseFormat } from "../domain/model.ts";
 import type { Chosen, Principal, RunRequest } from "../domain/run.ts";
 import { decodeMessage } from "./chat-messages.ts";
 import { decodeTools } from "./chat-tools.ts";
+import { refuseDeep } from "./depth.ts";
 import { decodeHeaderValue } from "./headers.ts";
 import { agentOfModelName } from "./model-name.ts";
 
@@ -129,15 +130,4 @@ function decodeFormat(format: NonNullable<ChatBody["response_format"]>): Respons
     ...(schema == null ? {} : { schema }),
     ...(strict == null ? {} : { strict }),
   };
-}
-
-const maxDepth = 64;
-
-/** Free-form JSON goes on to the provider; its depth is bounded, because serialising it is recursive. */
-export function refuseDeep(value: object, param: string): void {
-  let level: object[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > maxDepth) throw new GatewayError("invalid_value", `'${param}' is nested deeper than ${maxDepth} levels.`, { param });
-    level = level.flatMap((node) => Object.values(node).filter((child): child is object => typeof child === "object" && child !== null));
-  }
 }

@@ -1,9 +1,11 @@
 /** OpenAI's `tools` and `tool_choice` → the domain's. Pure. All forms of the choice, none of the custom tools. */
+import type { components } from "../../generated/openapi.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { ToolChoice, ToolDefinition } from "../domain/model.ts";
 import type { RunRequest } from "../domain/run.ts";
-import { type ChatBody, refuseDeep } from "./chat-request.ts";
+import { refuseDeep } from "./depth.ts";
 
+type ChatBody = components["schemas"]["ChatCompletionRequest"];
 type WireTool = NonNullable<ChatBody["tools"]>[number];
 
 export function decodeTools(body: ChatBody): Pick<RunRequest, "tools" | "toolChoice"> {

@@ -2,6 +2,7 @@
 import type { ChatCompletionsConfig } from "../config/config.ts";
 import type { Contract, Reply } from "./contract.ts";
 import { sendEventStream } from "./sse.ts";
+import { cutStalledReader } from "./stalled-reader.ts";
 import type { Chain, Step } from "./state.ts";
 
 /** One object for all: making an error with its stack for each is dear. */
@@ -13,16 +14,17 @@ export function dispatch(contract: Contract, config: ChatCompletionsConfig): Ste
     ctx.res.once("close", () => {
       if (!ctx.res.writableFinished) gone.abort(callerLeft);
     });
+    cutStalledReader(ctx.res, config.readerTimeoutMs);
     const { route, principal, body } = ctx.state;
     const reply = await contract.dispatch(route, { body, principal, signal: gone.signal, headers: ctx.headers });
     await send(ctx, reply, config, gone.signal);
   };
 }
 
-async function send(ctx: Chain, reply: Reply, { keepAliveMs, readerTimeoutMs }: ChatCompletionsConfig, signal: AbortSignal): Promise<void> {
+async function send(ctx: Chain, reply: Reply, { keepAliveMs }: ChatCompletionsConfig, signal: AbortSignal): Promise<void> {
   if ("stream" in reply) {
     ctx.respond = false;
-    await sendEventStream(ctx.res, reply.stream, { headers: reply.headers ?? {}, keepAliveMs, readerTimeoutMs, signal });
+    await sendEventStream(ctx.res, reply.stream, { headers: reply.headers ?? {}, keepAliveMs, signal });
     return;
   }
   ctx.status = reply.status;

@@ -12,8 +12,6 @@ export interface EventStreamOptions {
   readonly headers: { readonly [name: string]: string };
   /** Silence after which a comment is sent. */
   readonly keepAliveMs: number;
-  /** How long the reader may take nothing before it is cut. */
-  readonly readerTimeoutMs: number;
   /** Aborted by whoever ends the request early; a stream that ends without an error after that is cut, not finished. */
   readonly signal: AbortSignal;
 }
@@ -69,21 +67,17 @@ class EventWriter {
     else this.#flush ??= setImmediate(() => this.#flushNow());
   }
 
-  /** Resolves when the reader has caught up or gone; cuts a reader that takes nothing for too long. */
+  /** Resolves when the reader has caught up or gone. */
   async drained(): Promise<void> {
-    if (this.isClosed || !this.#res.writableNeedDrain) {
-      this.isFull = false;
-      return;
+    if (!this.isClosed && this.#res.writableNeedDrain) {
+      await new Promise<void>((resolve) => {
+        const settle = (): void => {
+          this.#res.off("drain", settle).off("close", settle);
+          resolve();
+        };
+        this.#res.on("drain", settle).on("close", settle);
+      });
     }
-    await new Promise<void>((resolve) => {
-      const stall = setTimeout(() => this.#res.destroy(), this.#options.readerTimeoutMs).unref();
-      const settle = (): void => {
-        clearTimeout(stall);
-        this.#res.off("drain", settle).off("close", settle);
-        resolve();
-      };
-      this.#res.on("drain", settle).on("close", settle);
-    });
     this.isFull = false;
   }
 
@@ -117,7 +111,8 @@ class EventWriter {
 
   #keepAlive(): void {
     if (this.isClosed) return;
-    if (!this.isFull) this.#send(": keepalive\n\n");
+    // A reader that has not even taken what was sent before needs no sign of life, but to be found stalled.
+    if (this.#res.writableLength === 0) this.#send(": keepalive\n\n");
     this.#silence.refresh();
   }
 

@@ -57,8 +57,9 @@ function planCalls({ tools, toolChoice }: ModelRequest, { text, results }: Conve
   if (tools.length === 0 || toolChoice === "none") return [];
   const isDone = (name: string): boolean => results.some(({ call }) => call.name === name);
   const forced = typeof toolChoice === "object" ? tools.find(({ name }) => name === toolChoice.name) : undefined;
-  const mustCall = toolChoice === "required" ? results.length === 0 : forced !== undefined && !isDone(forced.name);
-  const offered = forced && mustCall ? [forced] : tools;
+  // A demanded call is made however often it is demanded: whoever repeats the demand after a result means it.
+  const mustCall = toolChoice === "required" || forced !== undefined;
+  const offered = forced ? [forced] : tools;
   const wanted = wantedArguments(understanding);
   const sampleText = text.slice(0, maxArgumentCharacters);
   const plan = (tool: ToolDefinition): PlannedCall => {

@@ -28,6 +28,8 @@ const functions: { readonly [name: string]: (...numbers: number[]) => number } =
   sqrt: Math.sqrt,
 };
 
+const group = (inner: number): number => inner;
+
 const constants: { readonly [name: string]: number } = { pi: Math.PI, e: Math.E };
 
 export const calculator: Tool = {
@@ -52,9 +54,13 @@ export function calculate(expression: string): number {
   return Number.isSafeInteger(value) ? value : Number(value.toPrecision(15));
 }
 
+/**
+ * jsep binds a sign tighter than a power and forgets parentheses, so `-2 ** 2` and `(-2) ** 2` would look alike.
+ * Parentheses that group are therefore turned into calls of `group`, which only hands its number on.
+ */
 function parse(expression: string): jsep.Expression {
   try {
-    return jsep(expression);
+    return jsep(expression.replace(/([A-Za-z_]\w*\s*)?\(/g, (found, name) => (name === undefined ? "group(" : found)));
   } catch {
     throw new Error(`'${expression}' is not an arithmetic expression.`);
   }
@@ -77,19 +83,26 @@ function evaluate(node: jsep.Expression): number {
     }
     case "BinaryExpression": {
       const { operator, left, right } = node as jsep.BinaryExpression;
+      if (operator === "**" && left.type === "UnaryExpression") return negatedPower(left as jsep.UnaryExpression, right);
       return lookUp(operators, operator)(evaluate(left), evaluate(right));
     }
     case "CallExpression": {
       const { callee, arguments: parameters } = node as jsep.CallExpression;
       if (callee.type !== "Identifier") break;
       const { name } = callee as jsep.Identifier;
-      const compute = lookUp(functions, name);
+      const compute = name === "group" ? group : lookUp(functions, name);
       // `sqrt(1,000)` must not be the square root of 1.
       if (compute.length === 1 && parameters.length !== 1) throw new Error(`${name}() takes one number, written without separators.`);
       return compute(...parameters.map(evaluate));
     }
   }
   throw new Error("Only numbers, arithmetic operators and the listed functions are understood.");
+}
+
+/** `-2 ** 2` is -(2 ** 2), as in mathematics. */
+function negatedPower({ operator, argument }: jsep.UnaryExpression, right: jsep.Expression): number {
+  const power = evaluate({ type: "BinaryExpression", operator: "**", left: argument, right });
+  return operator === "-" ? -power : power;
 }
 
 function lookUp<T>(table: { readonly [name: string]: T }, name: string): T {

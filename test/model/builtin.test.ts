@@ -241,10 +241,11 @@ describe("a caller's tool", () => {
     expect(await callsFor("weather?", { tools: [weather] })).toEqual([]);
   });
 
-  test("is not called again once its result is there", async () => {
+  test("is called again after its result only when that is demanded", async () => {
     const messages = [user("hi"), assistant("", call("1", "get_weather", { city: "hi" })), result("1", "sunny")];
-    expect(await callsFor(messages, { tools: [weather], toolChoice: "required" })).toEqual([]);
-    expect(await callsFor(messages, { tools: [weather], toolChoice: { name: "get_weather" } })).toEqual([]);
+    expect(await callsFor(messages, { tools: [weather] })).toEqual([]);
+    expect(await callsFor(messages, { tools: [weather], toolChoice: "required" })).toHaveLength(1);
+    expect(await callsFor(messages, { tools: [weather], toolChoice: { name: "get_weather" } })).toHaveLength(1);
     expect(await callsFor(messages, { tools: [weather, offer("other")], toolChoice: { name: "other" } })).toEqual([["other", {}]]);
     expect(await callsFor([...messages, user("again")], { tools: [weather], toolChoice: "required" })).toHaveLength(1);
   });

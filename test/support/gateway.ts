@@ -70,7 +70,7 @@ export async function startGateway(
   await writeFile(configPath, JSON.stringify(configOf(config)));
   const lines: string[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
-  const program = await openProgram(await loadConfig({ configPath }, options.env ?? { CLAWGATE_OLLAMA: "off" }), log);
+  const program = openProgram(await loadConfig({ configPath }, options.env ?? { CLAWGATE_OLLAMA: "off" }), log);
   const url = await program.listen();
   let isOpen = true;
   const close = async (): Promise<void> => {
