@@ -1,0 +1,176 @@
+/**
+ * Every error that the contract shows is what the gateway says, word for word: each is provoked here and compared whole,
+ * message, type, param and code. Only numbers that a test must not wait for (milliseconds, bytes, turns) may differ.
+ *
+ * Deliberately absent: headers and further causes of the same status; the coverage test has them.
+ */
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import Database from "libsql";
+import { errorReply } from "../../src/http/errors.ts";
+import { contract, type ErrorBody, exchangeOf } from "../support/contract-check.ts";
+import { say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
+import { connectRaw, head, sendRaw } from "../support/raw-http.ts";
+import { startStubUpstream, type StubScript, type StubUpstream } from "../support/stub-upstream.ts";
+
+interface Shown {
+  /** `<response>.<example>`, or `examples.<example>` for one that several responses share. */
+  readonly name: string;
+  readonly value: ErrorBody;
+}
+type Holder = { readonly $ref?: string; readonly value?: ErrorBody };
+
+/** All error examples, each once. */
+function shownErrors(): Shown[] {
+  const { responses, examples } = contract["components"] as unknown as {
+    responses: { [name: string]: { content: { "application/json": { examples: { [name: string]: Holder } } } } };
+    examples: { [name: string]: Holder };
+  };
+  const own = Object.entries(responses).flatMap(([response, { content }]) =>
+    Object.entries(content["application/json"].examples).map(([name, holder]) => ({ name: `${response}.${name}`, holder })),
+  );
+  const shared = Object.entries(examples).map(([name, holder]) => ({ name: `examples.${name}`, holder }));
+  return [...own, ...shared].flatMap(({ name, holder }) => (holder.value ? [{ name, value: holder.value }] : []));
+}
+
+const bearer = { authorization: `Bearer ${testToken}` };
+const json = { "content-type": "application/json" };
+const auth = { mode: "token", token: testToken };
+const weather = { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } };
+const image = { type: "image_url", image_url: { url: "https://example.org/cat.png" } };
+
+let stub: StubUpstream;
+/** The agents of the examples: `main` asks the stub by way of the provider `local`, `beta` by way of `openai`. */
+let gateway: TestGateway;
+/** All its limits are short. */
+let hurried: TestGateway;
+let disabled: TestGateway;
+let lockedOut: TestGateway;
+/** Its database has lost its tables. */
+let broken: TestGateway;
+
+beforeAll(async () => {
+  stub = await startStubUpstream();
+  const local = { baseUrl: stub.url, models: [{ id: "qwen3" }] };
+  const openai = { baseUrl: stub.url, models: [{ id: "gpt-5.4" }] };
+  const entries = { main: { default: true, model: "local/qwen3" }, beta: { model: "openai/gpt-5.4" } };
+  const tireless = { model: "builtin/offline", tools: ["calculator"], maxTurns: 1 };
+  const quick = { chatCompletions: { enabled: true } };
+  [gateway, hurried, disabled, lockedOut, broken] = await Promise.all([
+    startGateway({ agents: { entries }, models: { providers: { local, openai } }, session: { maxQueued: 0 } }),
+    startGateway({
+      gateway: { http: { requestTimeoutMs: 50, endpoints: quick } },
+      agents: { entries: { main: tireless, slow: { model: "local/qwen3" }, brief: { model: "openai/gpt-5.4", runTimeoutMs: 50 } } },
+      models: { providers: { local: { ...local, timeoutMs: 50 }, openai } },
+    }),
+    startGateway({ gateway: { http: {} } }),
+    startGateway({ gateway: { auth: { ...auth, rateLimit: { maxAttempts: 1, exemptLoopback: false } } } }),
+    startGateway(),
+  ]);
+  await lockedOut.get("/v1/models", { authorization: "Bearer wrong" });
+  const database = new Database(join(broken.folder, "clawgate.db"));
+  database.exec("PRAGMA foreign_keys = OFF");
+  for (const table of ["messages", "sessions", "memory"]) database.exec(`DROP TABLE IF EXISTS "${table}"`);
+  database.close();
+});
+
+afterAll(() => stub.close());
+
+async function chat(body: unknown, headers: { [name: string]: string } = {}, of = gateway): Promise<string> {
+  return (await exchangeOf(await of.chat(body, headers))).text;
+}
+
+async function get(path: string, headers: { [name: string]: string } = {}, of = gateway): Promise<string> {
+  return (await exchangeOf(await of.get(path, headers))).text;
+}
+
+async function raw(...pieces: string[]): Promise<string> {
+  return (await sendRaw(gateway.url, ...pieces)).text;
+}
+
+/** A chat with `main`, whose language model answers so. */
+function chatWith(script: StubScript, more: object = {}): Promise<string> {
+  stub.reply(script);
+  return chat(say("hi", more));
+}
+
+async function chatWithBusySession(): Promise<string> {
+  stub.reply("hang");
+  const seen = stub.requestCount;
+  const leave = new AbortController();
+  const first = gateway.chat(say("hi", { user: "busy" }), {}, leave.signal).catch(() => undefined);
+  await stub.waitForRequest(seen + 1);
+  const second = await chat(say("hi", { user: "busy" }));
+  leave.abort();
+  await first;
+  return second;
+}
+
+async function stalledChat(): Promise<string> {
+  const connection = await connectRaw(hurried.url);
+  connection.send(head("POST /v1/chat/completions", { ...bearer, ...json, "content-length": "100" }), '{"model"');
+  const { text } = await connection.reply();
+  connection.destroy();
+  return text;
+}
+
+function chatWithHanging(agent: string): Promise<string> {
+  stub.reply("hang");
+  return chat({ ...say("hi"), model: `openclaw:${agent}` }, {}, hurried);
+}
+
+const rateLimited = { status: 429, headers: { "retry-after": "20" }, body: { error: { message: "Rate limit reached for gpt-5.4." } } };
+const tooLong = { error: { message: "This model's maximum context length is 32768 tokens.", code: "context_length_exceeded" } };
+
+const provocations: { readonly [name: string]: () => Promise<string> | string } = {
+  "ChatBadRequest.malformedJson": () => chat('{"model": "openclaw",}'),
+  "ChatBadRequest.missingField": () => chat({ model: "openclaw" }),
+  "ChatBadRequest.wrongType": () => chat(say("hi", { stream: "yes" })),
+  "ChatBadRequest.outOfRange": () => chat(say("hi", { temperature: 3 })),
+  "ChatBadRequest.emptyMessages": () => chat({ model: "openclaw", messages: [] }),
+  "ChatBadRequest.unsupported": () => chat(say("hi", { n: 2 })),
+  "ChatBadRequest.unsupportedPart": () =>
+    chat({ model: "openclaw", messages: [{ role: "user", content: [{ type: "text", text: "What is this?" }, image] }] }),
+  "ChatBadRequest.sessionKey": () => chat({ ...say("hi"), model: "openclaw:main" }, { "x-openclaw-session-key": "agent:beta:project-7" }),
+  "ChatBadRequest.contextLength": () => chatWith({ status: 400, body: tooLong }),
+  "ChatBadRequest.upstreamRejected": () => chatWith({ status: 400, body: { error: { message: "seed is not supported", param: "seed" } } }),
+  "MalformedRequest.malformedPath": () => get("/v1/models/%zz"),
+  "MalformedRequest.malformedHttp": () => raw("GET /healthz HTTP/1.1\r\nnonsense\r\n\r\n"),
+  "Unauthorized.missing": () => get("/v1/models", { authorization: "" }),
+  "Unauthorized.wrong": () => get("/v1/models", { authorization: "Bearer wrong" }),
+  "AgentNotFound.agent": () => chat({ ...say("hi"), model: "openclaw:gamma" }),
+  "AgentNotFound.override": () => chat(say("hi"), { "x-openclaw-model": "local/qwen9" }),
+  "ModelNotFound.agent": () => get("/v1/models/openclaw/gamma"),
+  "MethodNotAllowed.method": () => raw(head("DELETE /v1/models", bearer)),
+  "RequestTimeout.stalled": stalledChat,
+  "RequestTooLarge.tooLarge": () => raw(head("POST /v1/chat/completions", { ...bearer, ...json, "content-length": "30000000" })),
+  "UnsupportedMediaType.plainText": () => chat("hi", { "content-type": "text/plain" }),
+  "ChatTooManyRequests.busy": chatWithBusySession,
+  "ChatTooManyRequests.upstream": () => (stub.reply(rateLimited), chat({ ...say("hi"), model: "openclaw:beta" })),
+  "HeadersTooLarge.tooLarge": () => raw(head("GET /healthz", { "x-big": "a".repeat(256 * 1024) })),
+  // No request is known that makes the gateway fail; what any unforeseen exception becomes is known.
+  "InternalError.internal": () => JSON.stringify(errorReply(new TypeError("x is not a function")).body),
+  "InternalError.maxTurns": () => chat(say("what is 6 * 7?"), {}, hurried),
+  "BadGateway.upstream": () => chatWith({ text: "half of it", ending: "cut" }),
+  "BadGateway.toolChoice": () => chatWith({ text: "no" }, { tools: [weather], tool_choice: "required" }),
+  "StoreUnavailable.store": () => chat(say("hi", { user: "민지" }), {}, broken),
+  "GatewayTimeout.run": () => chatWithHanging("brief"),
+  "GatewayTimeout.upstream": () => chatWithHanging("slow"),
+  "examples.EndpointDisabled": () => get("/v1/models", {}, disabled),
+  "examples.LockedOut": () => get("/v1/models", {}, lockedOut),
+};
+
+const masked = ({ error }: ErrorBody): object => ({
+  ...error,
+  message: error.message.replaceAll(/\b\d+(?= (?:ms|s|bytes|times)\b)/g, "<n>"),
+});
+
+test.each(shownErrors())("the gateway says what the contract shows as $name", async ({ name, value }) => {
+  const said = await provocations[name]?.();
+  expect(masked(JSON.parse(said ?? '{"error":{"message":"nothing provokes it"}}') as ErrorBody)).toEqual(masked(value));
+});
+
+test("nothing is provoked that the contract does not show", () => {
+  const shown = new Set(shownErrors().map(({ name }) => name));
+  expect(Object.keys(provocations).filter((name) => !shown.has(name))).toEqual([]);
+});
