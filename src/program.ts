@@ -26,6 +26,8 @@ const settleTimeoutMs = 5_000;
 export interface Program {
   readonly config: Config;
   readonly runs: RunService;
+  /** Resolves when sessions can be kept; opens their database if need be. Rejects with `store_unavailable`. */
+  checkStore(): Promise<void>;
   /** Opens the store and starts the HTTP face; resolves with its base URL when it accepts connections. */
   listen(): Promise<string>;
   /** Stops accepting, closes every connection, provider pool and the store. */
@@ -90,7 +92,7 @@ export function openProgram(config: Config, log: Logger): Program {
     await store.close();
   };
 
-  return { config, runs, listen, close };
+  return { config, runs, checkStore: () => store.check(), listen, close };
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -1,10 +1,12 @@
 /** `clawgate agent`: one run in this process, by the same service as every HTTP request. */
 import type { Writable } from "node:stream";
+import { canAnimate } from "../config/terminal.ts";
 import type { GatewayError } from "../domain/errors.ts";
 import { foldRun, type Run, type RunEnd, type RunEvent, type RunRequest, type RunResult } from "../domain/run.ts";
-import type { AgentFlags } from "./cli.ts";
 import { exitCodes } from "./exit-codes.ts";
+import type { AgentFlags } from "./flags.ts";
 import { open } from "./open.ts";
+import { drawProgress } from "./progress.ts";
 
 export async function runAgent(flags: AgentFlags): Promise<number> {
   // The answer is this command's only output; what happened to the run is in it.
@@ -24,7 +26,9 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
   process.stdout.on("error", () => stop.abort());
   try {
     const run = await program.runs.start(requestOf(flags), stop.signal);
-    const result = await foldRun(flags.json ? run.events : printText(run.events, process.stdout));
+    const isTextShown = !flags.json && process.stdout.isTTY;
+    const events = canAnimate(process.stderr) ? drawProgress(run.events, process.stderr, isTextShown) : run.events;
+    const result = await foldRun(flags.json ? events : printText(events, process.stdout));
     if (flags.json) console.log(JSON.stringify(jsonOf(run, result)));
     return report(result.end, flags) ? exitCodes.ok : exitCode;
   } catch (thrown) {

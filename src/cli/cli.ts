@@ -1,65 +1,33 @@
 /**
  * The terminal face: which commands there are and what their flags mean. Each command's work is in a file of its
- * own, loaded when it is asked for.
+ * own, loaded when it is asked for, so that the light ones start at once.
  */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { packageVersion } from "../config/package.ts";
 import { exitCodes } from "./exit-codes.ts";
-
-export interface GatewayFlags {
-  readonly config?: string;
-  readonly port?: number;
-  readonly bind?: string;
-  readonly token?: string;
-}
-
-export interface AgentFlags {
-  readonly message: string;
-  readonly agent?: string;
-  readonly sessionKey?: string;
-  readonly model?: string;
-  readonly json?: boolean;
-  readonly timeout?: number;
-  readonly config?: string;
-}
+import type { AgentFlags, ConfigFlags, DoctorFlags, GatewayFlags, InitFlags } from "./flags.ts";
 
 /** Resolves with the exit code of the process; prints every error itself. */
 export async function runCli(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.ok;
+  const end: End = (code) => (exitCode = code);
   const program = new Command("clawgate")
     .description("An OpenAI-compatible HTTP gateway to your agents.")
     .version(packageVersion)
     .exitOverride()
     .configureHelp({ sortSubcommands: true })
     .showHelpAfterError("(run 'clawgate --help' to see what there is)");
-
-  program
-    .command("gateway")
-    .description("Serve the HTTP API until it is stopped with Ctrl-C or SIGTERM.")
-    .option("--config <file>", "config file (JSON5); default: OPENCLAW_CONFIG_PATH, then ~/.openclaw/openclaw.json")
-    .option("--port <number>", "port to listen on; default 18789", toPort)
-    .option("--bind <where>", "loopback, lan, auto or custom; default loopback")
-    .option("--token <secret>", "the token that callers must send")
-    .action(async (flags: GatewayFlags) => {
-      const { runGateway } = await import("./gateway.ts");
-      exitCode = await runGateway(flags);
-    });
-
-  program
-    .command("agent")
-    .description("Run one message through an agent and print its answer.")
-    .requiredOption("--message <text>", "what to say to the agent")
-    .option("--agent <id>", "which agent; default: the configured default")
-    .option("--session-key <key>", "continue this session; without it nothing is kept")
-    .option("--model <provider/model>", "a language model other than the agent's own")
-    .option("--json", "print one JSON object instead of text")
-    .option("--timeout <seconds>", "give up after this long, exit code 2", toSeconds)
-    .option("--config <file>", "config file (JSON5)")
-    .action(async (flags: AgentFlags) => {
-      const { runAgent } = await import("./agent.ts");
-      exitCode = await runAgent(flags);
-    });
-
+  teach(program, [
+    ["clawgate init", "write a first config"],
+    ["clawgate gateway", "serve the API"],
+    ['clawgate agent --message "hi"', "talk to an agent here and now"],
+    ["clawgate doctor", "find out why something does not work"],
+  ]);
+  addInit(program, end);
+  addGateway(program, end);
+  addAgent(program, end);
+  addConfig(program, end);
+  addDoctor(program, end);
   try {
     if (argv.length === 0) program.help({ error: true });
     await program.parseAsync(argv, { from: "user" });
@@ -68,6 +36,104 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     throw thrown;
   }
+}
+
+/** Told the exit code by the command that ran. */
+type End = (exitCode: number) => void;
+
+const configFlag = "--config <file>";
+const configHelp = "config file (JSON5); default: OPENCLAW_CONFIG_PATH, then ~/.openclaw/openclaw.json";
+
+function addInit(program: Command, end: End): void {
+  const command = program
+    .command("init")
+    .description("Write a first config, with a token of its own and comments that say what else there is. Overwrites nothing.")
+    .option(configFlag, "where to write it; default: OPENCLAW_CONFIG_PATH, then ~/.openclaw/openclaw.json")
+    .action(async (flags: InitFlags) => end(await (await import("./init.ts")).runInit(flags)));
+  teach(command, [
+    ["clawgate init", ""],
+    ["clawgate init --config ./openclaw.json", "state stays beside it"],
+  ]);
+}
+
+function addGateway(program: Command, end: End): void {
+  const command = program
+    .command("gateway")
+    .description("Serve the HTTP API until it is stopped with Ctrl-C or SIGTERM.")
+    .option(configFlag, configHelp)
+    .option("--port <number>", "port to listen on; default 18789", toPort)
+    .option("--bind <where>", "loopback, lan, auto or custom; default loopback")
+    .option("--token <secret>", "the token that callers must send")
+    .action(async (flags: GatewayFlags) => end(await (await import("./gateway.ts")).runGateway(flags)));
+  teach(command, [
+    ["clawgate gateway", ""],
+    ["clawgate gateway --port 0", "any free port; the greeting says which"],
+    ["OPENCLAW_GATEWAY_TOKEN=… clawgate gateway --bind lan", "for other machines too"],
+  ]);
+}
+
+function addAgent(program: Command, end: End): void {
+  const command = program
+    .command("agent")
+    .description("Run one message through an agent and print its answer.")
+    .requiredOption("--message <text>", "what to say to the agent")
+    .option("--agent <id>", "which agent; default: the configured default")
+    .option("--session-key <key>", "continue this session; without it nothing is kept")
+    .option("--model <provider/model>", "a language model other than the agent's own")
+    .option("--json", "print one JSON object instead of text")
+    .option("--timeout <seconds>", "give up after this long, exit code 2", toSeconds)
+    .option(configFlag, "config file (JSON5)")
+    .action(async (flags: AgentFlags) => end(await (await import("./agent.ts")).runAgent(flags)));
+  teach(command, [
+    ['clawgate agent --message "What is 6 * 7?"', ""],
+    ['clawgate agent --session-key kitchen --message "I am Ada."', "is remembered"],
+    ["clawgate agent --agent main --json --message hi | jq -r .text", ""],
+  ]);
+}
+
+function addConfig(program: Command, end: End): void {
+  const config = program.command("config").description("Check and explain the config file.");
+  const check = config
+    .command("check")
+    .description("Say whether the config is right; exit code 78 if it is not.")
+    .option(configFlag, configHelp)
+    .action(async (flags: ConfigFlags) => end(await (await import("./config.ts")).checkConfig(flags)));
+  teach(check, [["clawgate config check && clawgate gateway", ""]]);
+  const show = config
+    .command("show")
+    .description("Print what the config comes to, as JSON: every value, where it came from, secrets masked.")
+    .option(configFlag, configHelp)
+    .action(async (flags: ConfigFlags) => end(await (await import("./config.ts")).showConfig(flags)));
+  teach(show, [["clawgate config show | jq .origins", "where port, secret and models come from"]]);
+  const schema = config
+    .command("schema")
+    .description("Print the JSON Schema of the config file.")
+    .action(async () => end(await (await import("./config-schema.ts")).printConfigSchema()));
+  teach(schema, [["clawgate config schema > openclaw.schema.json", "for an editor"]]);
+  teach(config, [
+    ["clawgate config check", ""],
+    ["clawgate config show", ""],
+  ]);
+}
+
+function addDoctor(program: Command, end: End): void {
+  const command = program
+    .command("doctor")
+    .description("Look at everything a gateway needs and say what to do about what is wrong.")
+    .option("--json", "print one JSON object instead of lines")
+    .option(configFlag, configHelp)
+    .action(async (flags: DoctorFlags) => end(await (await import("./doctor.ts")).runDoctor(flags)));
+  teach(command, [
+    ["clawgate doctor", ""],
+    ["clawgate doctor --json | jq '.findings[] | select(.status != \"ok\")'", ""],
+  ]);
+}
+
+/** Examples under the help text: a command line each, and what it is for where that is not plain. */
+function teach(command: Command, examples: readonly (readonly [line: string, purpose: string])[]): void {
+  const width = Math.max(...examples.filter(([, purpose]) => purpose !== "").map(([line]) => line.length), 0);
+  const lines = examples.map(([line, purpose]) => `  ${purpose === "" ? line : `${line.padEnd(width)}  # ${purpose}`}`);
+  command.addHelpText("after", `\n${lines.length === 1 ? "Example" : "Examples"}:\n${lines.join("\n")}`);
 }
 
 function toPort(text: string): number {

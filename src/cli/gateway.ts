@@ -1,8 +1,8 @@
 /** `clawgate gateway`: opens the program with its HTTP face, says how to reach it, and waits to be stopped. */
 import { pino } from "pino";
 import type { Config } from "../config/config.ts";
-import type { GatewayFlags } from "./cli.ts";
 import { exitCodes } from "./exit-codes.ts";
+import type { GatewayFlags } from "./flags.ts";
 import { open, withCauses } from "./open.ts";
 
 export async function runGateway({ config: configPath, port, bind, token }: GatewayFlags): Promise<number> {

@@ -8,10 +8,13 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
   /** One line per problem. */
   readonly issues: readonly string[];
+  /** What else was noticed; not part of the message. */
+  readonly warnings: readonly string[];
 
-  constructor(issues: readonly string[]) {
+  constructor(issues: readonly string[], warnings: readonly string[] = []) {
     super(issues.join("\n"));
     this.issues = issues;
+    this.warnings = warnings;
   }
 }
 

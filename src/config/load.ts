@@ -116,5 +116,5 @@ function buildSession(file: ConfigFile["session"], source: ConfigSource, env: No
 }
 
 function throwIfBroken(findings: Findings): void {
-  if (findings.errors.length > 0) throw new ConfigError(findings.errors);
+  if (findings.errors.length > 0) throw new ConfigError(findings.errors, findings.warnings);
 }

@@ -19,3 +19,6 @@ export const contractPath = join(packageRoot, "generated", "openapi.json");
 
 /** The contract for people; the build makes it. */
 export const docsPagePath = join(packageRoot, "dist", "docs", "index.html");
+
+/** The JSON Schema of the config file, for editors. */
+export const configSchemaPath = join(packageRoot, "generated", "config.schema.json");

@@ -28,7 +28,7 @@ const fileName = "openclaw.json";
 /** `--config` > OPENCLAW_CONFIG_PATH > $OPENCLAW_STATE_DIR/openclaw.json > ~/.openclaw/openclaw.json; only the last two may be missing. */
 export function readSource(configPath: string | undefined, env: NodeJS.ProcessEnv): ConfigSource {
   const stateDir = given(env["OPENCLAW_STATE_DIR"]);
-  const { path, namedBy } = locate(configPath, stateDir, env);
+  const { path, namedBy } = locateConfig(configPath, env);
   const text = readText(path, namedBy);
   const folder = dirname(path);
   const stateFolder = stateDir === undefined ? folder : toAbsolute(stateDir, env);
@@ -37,14 +37,23 @@ export function readSource(configPath: string | undefined, env: NodeJS.ProcessEn
   return { path, label: path, folder, stateFolder, content: parseText(text, path), modifiedAt };
 }
 
-function locate(configPath: string | undefined, stateDir: string | undefined, env: NodeJS.ProcessEnv): { path: string; namedBy?: string } {
+export interface ConfigLocation {
+  /** Absolute. */
+  readonly path: string;
+  /** The flag or variable that names this very file; undefined: it is where a config is looked for, and may be missing. */
+  readonly namedBy: "--config" | "OPENCLAW_CONFIG_PATH" | undefined;
+}
+
+/** Where the configuration is, or would be. */
+export function locateConfig(configPath: string | undefined, env: NodeJS.ProcessEnv = process.env): ConfigLocation {
   if (configPath !== undefined) {
     if (configPath.trim() === "") throw new ConfigError(["--config: must name a file, but is empty."]);
     return { path: toAbsolute(configPath, env), namedBy: "--config" };
   }
   const named = given(env["OPENCLAW_CONFIG_PATH"]);
   if (named !== undefined) return { path: toAbsolute(named, env), namedBy: "OPENCLAW_CONFIG_PATH" };
-  return { path: join(toAbsolute(stateDir ?? "~/.openclaw", env), fileName) };
+  const stateDir = given(env["OPENCLAW_STATE_DIR"]) ?? "~/.openclaw";
+  return { path: join(toAbsolute(stateDir, env), fileName), namedBy: undefined };
 }
 
 /** Undefined when the file may be missing and is. */

@@ -19,9 +19,20 @@ Options:
 
 Commands:
   agent [options]    Run one message through an agent and print its answer.
+  config             Check and explain the config file.
+  doctor [options]   Look at everything a gateway needs and say what to do about
+                     what is wrong.
   gateway [options]  Serve the HTTP API until it is stopped with Ctrl-C or
                      SIGTERM.
   help [command]     display help for command
+  init [options]     Write a first config, with a token of its own and comments
+                     that say what else there is. Overwrites nothing.
+
+Examples:
+  clawgate init                  # write a first config
+  clawgate gateway               # serve the API
+  clawgate agent --message "hi"  # talk to an agent here and now
+  clawgate doctor                # find out why something does not work
 `,
   });
 });
@@ -38,6 +49,11 @@ Options:
   --bind <where>    loopback, lan, auto or custom; default loopback
   --token <secret>  the token that callers must send
   -h, --help        display help for command
+
+Examples:
+  clawgate gateway
+  clawgate gateway --port 0                             # any free port; the greeting says which
+  OPENCLAW_GATEWAY_TOKEN=… clawgate gateway --bind lan  # for other machines too
 `);
 });
 
@@ -55,6 +71,66 @@ Options:
   --timeout <seconds>       give up after this long, exit code 2
   --config <file>           config file (JSON5)
   -h, --help                display help for command
+
+Examples:
+  clawgate agent --message "What is 6 * 7?"
+  clawgate agent --session-key kitchen --message "I am Ada."  # is remembered
+  clawgate agent --agent main --json --message hi | jq -r .text
+`);
+});
+
+test("clawgate init --help", async () => {
+  expect((await runCli(["init", "--help"])).stdout).toBe(`Usage: clawgate init [options]
+
+Write a first config, with a token of its own and comments that say what else
+there is. Overwrites nothing.
+
+Options:
+  --config <file>  where to write it; default: OPENCLAW_CONFIG_PATH, then
+                   ~/.openclaw/openclaw.json
+  -h, --help       display help for command
+
+Examples:
+  clawgate init
+  clawgate init --config ./openclaw.json  # state stays beside it
+`);
+});
+
+test("clawgate config --help", async () => {
+  expect((await runCli(["config", "--help"])).stdout).toBe(`Usage: clawgate config [options] [command]
+
+Check and explain the config file.
+
+Options:
+  -h, --help       display help for command
+
+Commands:
+  check [options]  Say whether the config is right; exit code 78 if it is not.
+  help [command]   display help for command
+  schema           Print the JSON Schema of the config file.
+  show [options]   Print what the config comes to, as JSON: every value, where
+                   it came from, secrets masked.
+
+Examples:
+  clawgate config check
+  clawgate config show
+`);
+});
+
+test("clawgate doctor --help", async () => {
+  expect((await runCli(["doctor", "--help"])).stdout).toBe(`Usage: clawgate doctor [options]
+
+Look at everything a gateway needs and say what to do about what is wrong.
+
+Options:
+  --json           print one JSON object instead of lines
+  --config <file>  config file (JSON5); default: OPENCLAW_CONFIG_PATH, then
+                   ~/.openclaw/openclaw.json
+  -h, --help       display help for command
+
+Examples:
+  clawgate doctor
+  clawgate doctor --json | jq '.findings[] | select(.status != "ok")'
 `);
 });
 

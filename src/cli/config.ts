@@ -1,0 +1,73 @@
+/** `clawgate config check` and `show`: is the config right, and what does it come to. */
+import type { Config } from "../config/config.ts";
+import { ConfigError, loadConfig } from "../config/load.ts";
+import { readOrigins } from "../config/origins.ts";
+import { commandName } from "../config/terminal.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { type Finding, printFinding } from "./findings.ts";
+import type { ConfigFlags } from "./flags.ts";
+
+export async function checkConfig({ config: configPath }: ConfigFlags): Promise<number> {
+  try {
+    const config = await loadConfig({ configPath });
+    for (const finding of [...summarize(config), ...config.warnings.map(warning)]) printFinding(finding);
+    return exitCodes.ok;
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown;
+    for (const finding of [...thrown.issues.map(problem), ...thrown.warnings.map(warning)]) printFinding(finding);
+    return exitCodes.config;
+  }
+}
+
+/** A place and a message, as the config's own lines put them: the place is before the first `: `. */
+function split(line: string): { name: string; message: string } {
+  const [name = "", ...rest] = line.split(": ");
+  return { name, message: rest.join(": ") };
+}
+
+const warning = (line: string): Finding => ({ status: "warn", ...split(line) });
+const problem = (line: string): Finding => ({ status: "fail", ...split(line) });
+
+function summarize({ path, gateway, agents, providers, session }: Config): Finding[] {
+  const { host, port, auth, chatCompletions } = gateway;
+  const api = chatCompletions.enabled ? "the API is enabled" : "the API is disabled";
+  const ok = (name: string, message: string): Finding => ({ status: "ok", name, message });
+  return [
+    path === undefined ? ok("config", `no file, all defaults; ${commandName()} init writes one`) : ok("config", path),
+    ok("gateway", `${port === 0 ? `${host}, any free port` : `${host}:${port}`}, auth ${auth.mode}, ${api}`),
+    ok("agents", agents.map(({ id, model }) => `${id} (${model})`).join(", ")),
+    ok("providers", providers.map(({ id }) => id).join(", ")),
+    ok("session", session.database),
+  ];
+}
+
+export async function showConfig({ config: configPath }: ConfigFlags): Promise<number> {
+  try {
+    const { path, warnings, ...values } = await loadConfig({ configPath });
+    const origins = readOrigins({ path, warnings, ...values }, configPath);
+    const shown = { file: path ?? null, origins, config: mask(values), warnings };
+    console.log(JSON.stringify(shown, (_key, value: unknown) => (value instanceof Map ? Object.fromEntries<unknown>(value) : value), 2));
+    return exitCodes.ok;
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown;
+    console.error(thrown.message);
+    return exitCodes.config;
+  }
+}
+
+const hidden = "***";
+
+/** A copy without the gateway's secret, the providers' keys, and what headers and addresses may carry of such. */
+function mask(config: Omit<Config, "path" | "warnings">): object {
+  const { gateway, providers } = config;
+  return {
+    ...config,
+    gateway: { ...gateway, auth: { ...gateway.auth, ...(gateway.auth.secret === undefined ? {} : { secret: hidden }) } },
+    providers: providers.map((provider) => ({
+      ...provider,
+      baseUrl: provider.baseUrl.replace(/\/\/[^/]*@/, `//${hidden}@`),
+      ...(provider.apiKey === undefined ? {} : { apiKey: hidden }),
+      headers: Object.fromEntries(Object.keys(provider.headers).map((name) => [name, hidden])),
+    })),
+  };
+}
