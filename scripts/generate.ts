@@ -1,20 +1,22 @@
 /**
- * Writes what is derived from the contract and from the configuration's schema into generated/.
- * With --check it writes nothing and fails, naming each file that is stale.
+ * Writes what is derived from the contract and from the configuration's schema into generated/, the client package
+ * included. With --check it writes nothing and fails, naming each file that is stale.
  *
  * Types are made through openapi-typescript's API and not its command, which would take its input from redocly.yaml.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import openapiTS, { astToString, type OpenAPI3 } from "openapi-typescript";
 import { z } from "zod";
+import { clientFiles } from "./client/client-files.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const redocly = join(root, "node_modules/@redocly/cli/bin/cli.js");
 const isCheck = process.argv.includes("--check");
+const clientFolder = "generated/client";
 
 /** The contract as one JSON document, `$ref`s kept. */
 function bundleContract(): string {
@@ -54,22 +56,46 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
+/** Files of the client package that nothing writes any more; what is built or installed there is nobody's business here. */
+function strayClientFiles(files: { readonly [name: string]: string }): string[] {
+  if (!existsSync(join(root, clientFolder))) return [];
+  return readdirSync(join(root, clientFolder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
+    .filter((name) => !/^generated\/client\/(?:dist|node_modules)\//.test(name) && !name.endsWith(".tgz") && !(name in files));
+}
+
+function reportStale(name: string): void {
+  console.error(`${name} is stale: run \`npm run generate\` and commit the result.`);
+  process.exitCode = 1;
+}
+
 const contract = bundleContract();
+const types = await contractTypes(contract);
+const client = Object.entries(await clientFiles({ root, contract, types }));
 const files: Record<string, string> = {
   "generated/openapi.json": contract,
-  "generated/openapi.ts": await contractTypes(contract),
+  "generated/openapi.ts": types,
   "generated/config.schema.json": await configSchema(),
+  ...Object.fromEntries(client.map(([name, content]) => [join(clientFolder, name), content])),
 };
 
-mkdirSync(join(root, "generated"), { recursive: true });
 for (const [name, content] of Object.entries(files)) {
   const path = join(root, name);
   if (readIfThere(path) === content) continue;
-  if (!isCheck) {
-    writeFileSync(path, content);
-    console.log(`wrote ${name}`);
+  if (isCheck) {
+    reportStale(name);
     continue;
   }
-  console.error(`${name} is stale: run \`npm run generate\` and commit the result.`);
-  process.exitCode = 1;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  console.log(`wrote ${name}`);
+}
+for (const name of strayClientFiles(files)) {
+  if (isCheck) {
+    reportStale(name);
+    continue;
+  }
+  rmSync(join(root, name));
+  console.log(`removed ${name}`);
 }
