@@ -231,9 +231,9 @@ export interface components {
              *     not doubled when it is sent again.
              */
             messages: components["schemas"]["RequestMessage"][];
-            /** @description **Honoured.** `true` for server-sent events. */
+            /** @description **Honoured.** `true` for server-sent events; `false`, null or nothing for one JSON object. */
             stream?: boolean | null;
-            /** @description **Honoured.** Only together with `stream: true`. */
+            /** @description **Honoured.** Only together with `stream: true`; without it `400 invalid_value`. */
             stream_options?: components["schemas"]["StreamOptions"] | null;
             /**
              * @description **Honoured.** Whoever talks, in the caller's own words. Requests with the same `user` to the same agent share one session. Spaces
@@ -254,9 +254,9 @@ export interface components {
              *     tool is **refused**.
              */
             tool_choice?: ("none" | "auto" | "required" | null) | components["schemas"]["ToolChoice"];
-            /** @description **Passed on.** Whether one turn may call several tools. */
+            /** @description **Passed on.** Whether one turn may call several tools; left out where there are none. */
             parallel_tool_calls?: boolean | null;
-            /** @description **Passed on.** The form of the reply's text. */
+            /** @description **Passed on.** The form of the reply's text. Whether the reply keeps to it is the model's matter and is not checked. */
             response_format?: components["schemas"]["ResponseFormat"] | null;
             /** @description **Passed on.** How freely the model chooses its words. */
             temperature?: number | null;
@@ -412,7 +412,7 @@ export interface components {
              * @enum {string}
              */
             role: "developer";
-            /** @description The instructions, as text or as parts of text. */
+            /** @description **Honoured.** The instructions, as text or as parts of text. */
             content: string | components["schemas"]["TextContentPart"][];
             /** @description **Passed on.** Tells apart several who share a role. */
             name?: string | null;
@@ -424,7 +424,7 @@ export interface components {
              * @enum {string}
              */
             role: "system";
-            /** @description The instructions, as text or as parts of text. */
+            /** @description **Honoured.** The instructions, as text or as parts of text. */
             content: string | components["schemas"]["TextContentPart"][];
             /** @description **Passed on.** Tells apart several who share a role. */
             name?: string | null;
@@ -436,7 +436,7 @@ export interface components {
              * @enum {string}
              */
             role: "user";
-            /** @description Text, or parts. Only parts of type `text` are honoured; the other types are **refused**, with the part's path. */
+            /** @description **Honoured** as text or as parts of type `text`; other parts are **refused**, and `param` names the first of them. */
             content: string | components["schemas"]["UserContentPart"][];
             /** @description **Passed on.** Tells apart several who share a role. */
             name?: string | null;
@@ -448,13 +448,13 @@ export interface components {
              * @enum {string}
              */
             role: "assistant";
-            /** @description The text; may be left out or null when there are tool calls. */
+            /** @description **Honoured.** The text; may be left out or null when there are tool calls or a refusal. */
             content?: string | components["schemas"]["AssistantContentPart"][] | null;
-            /** @description What the agent said instead of an answer. */
+            /** @description **Honoured.** What the agent said instead of an answer. */
             refusal?: string | null;
             /** @description **Passed on.** Tells apart several who share a role. */
             name?: string | null;
-            /** @description The caller's tools it called. Calls to custom tools are **refused**. */
+            /** @description **Honoured.** The caller's tools it called. Calls to custom tools are **refused**. */
             tool_calls?: components["schemas"]["RequestToolCall"][] | null;
             /** @description **Refused**: agents do not speak. */
             audio?: {
@@ -476,9 +476,12 @@ export interface components {
              * @enum {string}
              */
             role: "tool";
-            /** @description The result, as text or as parts of text. */
+            /** @description **Honoured.** The result, as text or as parts of text. */
             content: string | components["schemas"]["TextContentPart"][];
-            /** @description The `id` of the call. */
+            /**
+             * @description **Honoured.** The `id` of the call. A result without its call in the same request continues the session only if that call is
+             *     still open there; otherwise it answers `400 invalid_value`.
+             */
             tool_call_id: string;
         };
         /**
@@ -502,7 +505,7 @@ export interface components {
         AssistantContentPart: components["schemas"]["TextPart"] | components["schemas"]["RefusalPart"];
         /** @description A piece of text; where this stands, no other type of part can. */
         TextContentPart: components["schemas"]["TextPart"];
-        /** @description Text. */
+        /** @description **Honoured.** Text. */
         TextPart: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -560,7 +563,7 @@ export interface components {
             };
             prompt_cache_breakpoint?: components["schemas"]["PromptCacheBreakpoint"];
         };
-        /** @description What the agent said instead of an answer. */
+        /** @description **Honoured.** What the agent said instead of an answer. */
         RefusalPart: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -576,7 +579,7 @@ export interface components {
         } | null;
         /** @description A call to one of the caller's tools. */
         RequestToolCall: components["schemas"]["FunctionToolCall"] | components["schemas"]["CustomToolCall"];
-        /** @description A call to a function. */
+        /** @description **Honoured.** A call to a function. */
         FunctionToolCall: {
             /** @description Ties the result to the call. */
             id: string;
@@ -585,6 +588,7 @@ export interface components {
              * @enum {string}
              */
             type: "function";
+            /** @description The call itself. */
             function: {
                 /** @description Which function. */
                 name: string;
@@ -607,19 +611,20 @@ export interface components {
         };
         /** @description A tool of the caller's. */
         Tool: components["schemas"]["FunctionTool"] | components["schemas"]["CustomTool"];
-        /** @description A function that the caller carries out. */
+        /** @description **Honoured.** A function that the caller carries out. */
         FunctionTool: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "function";
+            /** @description The function. */
             function: {
-                /** @description Up to 64 letters, digits, `_` and `-`. */
+                /** @description **Honoured.** Up to 64 letters, digits, `_` and `-`. Each name once, and none that a tool of the agent's own has. */
                 name: string;
-                /** @description Tells the model what the function is for. */
+                /** @description **Passed on.** Tells the model what the function is for. */
                 description?: string | null;
-                /** @description A JSON Schema of its arguments. Without one it takes none. */
+                /** @description **Passed on.** A JSON Schema of its arguments, nested at most 64 levels deep. Without one it takes none. */
                 parameters?: {
                     [key: string]: unknown;
                 } | null;
@@ -648,25 +653,27 @@ export interface components {
         };
         /** @description Which of the caller's tools must be called. */
         ToolChoice: components["schemas"]["NamedToolChoice"] | components["schemas"]["AllowedToolsChoice"] | components["schemas"]["CustomToolChoice"];
-        /** @description This one. */
+        /** @description **Honoured.** This one. */
         NamedToolChoice: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "function";
+            /** @description The function that must be called. */
             function: {
                 /** @description The name of a function in `tools`. */
                 name: string;
             };
         };
-        /** @description Only some of them. */
+        /** @description **Honoured.** Only some of them. */
         AllowedToolsChoice: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "allowed_tools";
+            /** @description Which of them, and whether one must be called. */
             allowed_tools: {
                 /**
                  * @description Whether one of them must be called.
@@ -692,7 +699,7 @@ export interface components {
         };
         /** @description The form of the reply's text. */
         ResponseFormat: components["schemas"]["TextFormat"] | components["schemas"]["JsonObjectFormat"] | components["schemas"]["JsonSchemaFormat"];
-        /** @description Any text, as without `response_format`. */
+        /** @description **Passed on.** Any text, as without `response_format`. */
         TextFormat: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -700,7 +707,7 @@ export interface components {
              */
             type: "text";
         };
-        /** @description Some JSON object. */
+        /** @description **Passed on.** Some JSON object. */
         JsonObjectFormat: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -708,23 +715,24 @@ export interface components {
              */
             type: "json_object";
         };
-        /** @description JSON of a given schema. */
+        /** @description **Passed on.** JSON of a given schema. */
         JsonSchemaFormat: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "json_schema";
+            /** @description The schema and its name. */
             json_schema: {
-                /** @description Up to 64 letters, digits, `_` and `-`. */
+                /** @description **Passed on.** Up to 64 letters, digits, `_` and `-`. */
                 name: string;
-                /** @description Tells the model what it is for. */
+                /** @description **Passed on.** Tells the model what it is for. */
                 description?: string | null;
-                /** @description The JSON Schema. */
+                /** @description **Passed on.** The JSON Schema, nested at most 64 levels deep. */
                 schema?: {
                     [key: string]: unknown;
                 } | null;
-                /** @description Whether the model must keep to the schema exactly. */
+                /** @description **Passed on.** Whether the model must keep to the schema exactly. */
                 strict?: boolean | null;
             };
         };
@@ -740,9 +748,13 @@ export interface components {
             model: string;
             /** @description Always one. */
             choices: {
-                /** @constant */
+                /**
+                 * @description There is only one choice.
+                 * @constant
+                 */
                 index: 0;
                 message: components["schemas"]["ResponseMessage"];
+                /** @description Always null; `logprobs` is refused. */
                 logprobs: null;
                 finish_reason: components["schemas"]["FinishReason"];
             }[];
@@ -752,7 +764,7 @@ export interface components {
         ResponseMessage: {
             /** @constant */
             role: "assistant";
-            /** @description The texts of all turns, joined by a blank line; nothing is trimmed or added. Null when there are only tool calls. */
+            /** @description The texts of all turns, joined by a blank line; nothing is trimmed or added. Null when there are only tool calls or a refusal. */
             content: string | null;
             /** @description What the model said instead of an answer. */
             refusal: string | null;
@@ -772,13 +784,21 @@ export interface components {
          *     lie.
          */
         Usage: {
+            /**
+             * @description What the models read. An agent that calls its own tools reads the conversation once for each turn, and has instructions that the
+             *     caller does not see, so this is more than the request's own length.
+             */
             prompt_tokens: number;
+            /** @description What the models wrote, reasoning and the calls of the agent's own tools included. */
             completion_tokens: number;
+            /** @description The sum of the two. */
             total_tokens: number;
+            /** @description Only when the provider reports it. */
             prompt_tokens_details?: {
                 /** @description The part of `prompt_tokens` that came from the provider's cache. */
                 cached_tokens: number;
             };
+            /** @description Only when the provider reports it. */
             completion_tokens_details?: {
                 /** @description The part of `completion_tokens` spent on reasoning. */
                 reasoning_tokens: number;
@@ -796,9 +816,13 @@ export interface components {
             model: string;
             /** @description One, but none in the chunk that brings the usage. */
             choices: {
-                /** @constant */
+                /**
+                 * @description There is only one choice.
+                 * @constant
+                 */
                 index: 0;
                 delta: components["schemas"]["ChunkDelta"];
+                /** @description Always null; `logprobs` is refused. */
                 logprobs?: null;
                 /**
                  * @description Null on all chunks but one. The values are those of a completion that is not streamed.
@@ -816,20 +840,29 @@ export interface components {
              * @constant
              */
             role?: "assistant";
+            /** @description A piece of text, to be appended to what came before. Empty in the first chunk. */
             content?: string;
+            /** @description A piece of what the model says instead of an answer. Null in the first chunk. */
             refusal?: string | null;
             /** @description The model's reasoning, where it gives any. */
             reasoning_content?: string;
+            /** @description Calls of the caller's tools. The agent's own are not among them. */
             tool_calls?: components["schemas"]["ChunkToolCall"][];
         };
         /** @description The first piece of a call has all fields; later ones have `index` and more `arguments`. */
         ChunkToolCall: {
             /** @description Which call of the reply this belongs to. */
             index: number;
+            /** @description Ties the result to the call. In the first piece only. */
             id?: string;
-            /** @constant */
+            /**
+             * @description In the first piece only.
+             * @constant
+             */
             type?: "function";
+            /** @description The function and a piece of its arguments. */
             function: {
+                /** @description Which function. In the first piece only. */
                 name?: string;
                 /** @description To be appended to what came before. */
                 arguments: string;
@@ -841,14 +874,16 @@ export interface components {
             id: string;
             /** @constant */
             object: "model";
-            /** @description When the agent's configuration last changed, in Unix seconds. */
+            /** @description When the configuration file was last changed or, without one, the gateway was started; in Unix seconds. */
             created: number;
+            /** @description Always `openclaw`. */
             owned_by: string;
         };
         /** @description All agents. */
         ModelList: {
             /** @constant */
             object: "list";
+            /** @description The default agent under its two short names, then each agent under its own. */
             data: components["schemas"]["Model"][];
         };
         /** @description The process is alive. */
@@ -862,6 +897,7 @@ export interface components {
         Readiness: {
             /** @constant */
             status: "ready";
+            /** @description What was asked. */
             checks: {
                 /** @constant */
                 store: "ok";
@@ -869,6 +905,7 @@ export interface components {
         };
         /** @description What every error looks like. */
         Error: {
+            /** @description The error. All four keys are always there. */
             error: {
                 /** @description What was wrong and how to mend it, for people. */
                 message: string;
@@ -877,7 +914,7 @@ export interface components {
                  * @enum {string}
                  */
                 type: "invalid_request_error" | "authentication_error" | "rate_limit_error" | "server_error";
-                /** @description Where it was wrong. */
+                /** @description Where it was wrong, as a path into the body such as `messages[0].content` or the name of a header, or null. */
                 param: string | null;
                 /**
                  * @description What was wrong, for programs.
@@ -1150,8 +1187,8 @@ export interface components {
          */
         RetryAfter: number;
         /**
-         * @description `false` when a retry would be wrong: the run had already called a tool, sent content or stored a turn, or the wait is longer than the
-         *     minute that clients are willing to wait. Left out otherwise. Official clients obey it.
+         * @description `false` when a retry would be wrong: a tool of the agent has already acted in this run, or an address is locked out for longer than
+         *     the minute that clients are willing to wait. Left out otherwise. Official clients obey it.
          * @example false
          */
         ShouldRetry: "false";

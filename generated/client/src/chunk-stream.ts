@@ -23,6 +23,7 @@ export class ChunkStream<T> implements AsyncIterable<T> {
 
   /** The chunks, once: they are not kept. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    if (this.#body.locked) throw new TypeError("The chunks of a stream can be read once: keep those that are needed again.");
     const signal = this.#signal;
     const reader = this.#body.getReader();
     const close = (): void => void reader.cancel().catch(() => undefined);
