@@ -69,8 +69,12 @@ function parseBody(bytes: Buffer): unknown {
   try {
     value = parseJson(bytes.toString("utf8"), { protoAction: "error", constructorAction: "ignore" });
   } catch (thrown) {
+    const { message } = thrown as Error;
+    if (message.includes("forbidden prototype property")) {
+      throw new GatewayError("invalid_json", "A key named '__proto__' is not allowed anywhere in the body.");
+    }
     // Only the position: the rest of the parser's message quotes the body.
-    const position = /position (\d+)/.exec((thrown as Error).message)?.[1];
+    const position = /position (\d+)/.exec(message)?.[1];
     throw notAnObject(position === undefined ? "it cannot be parsed" : `it cannot be parsed at position ${position}`);
   }
   if (typeof value !== "object" || value === null) throw notAnObject("it is a single value");

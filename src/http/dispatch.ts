@@ -11,9 +11,12 @@ const callerLeft = new Error("The caller went away before its reply was complete
 export function dispatch(contract: Contract, config: ChatCompletionsConfig): Step {
   return async (ctx) => {
     const gone = new AbortController();
-    ctx.res.once("close", () => {
+    const onClose = (): void => {
       if (!ctx.res.writableFinished) gone.abort(callerLeft);
-    });
+    };
+    // A caller may have left while its body was unpacked, before anybody listened.
+    if (ctx.res.closed) onClose();
+    else ctx.res.once("close", onClose);
     cutStalledReader(ctx.res, config.readerTimeoutMs);
     const { route, principal, body } = ctx.state;
     const reply = await contract.dispatch(route, { body, principal, signal: gone.signal, headers: ctx.headers });

@@ -3,7 +3,7 @@
  * handler ever sees them.
  */
 import { randomUUID } from "node:crypto";
-import { createServer, type RequestListener, type Server, STATUS_CODES } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { GatewayError } from "../domain/errors.ts";
 import { errorReply } from "./errors.ts";
@@ -11,7 +11,8 @@ import { errorReply } from "./errors.ts";
 /** 64 KiB of headers are promised; the rest is room for the request line and Node's own count. */
 const maxHeaderBytes = 72 * 1024;
 
-export function createHttpServer(listener: RequestListener, requestTimeoutMs: number): Server {
+export function createHttpServer(handle: RequestListener, requestTimeoutMs: number): Server {
+  const listener = oneAtATime(handle);
   const server = createServer(
     {
       maxHeaderSize: maxHeaderBytes,
@@ -31,6 +32,26 @@ export function createHttpServer(listener: RequestListener, requestTimeoutMs: nu
   server.on("connect", (_request, socket: Socket) => refuseSocket(socket, new Error("CONNECT")));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuseSocket(socket, error));
   return server;
+}
+
+/**
+ * Pipelined requests of one connection are worked on one after another. Node would start them together, but a reply
+ * that waits behind another has no socket of its own yet: it would never learn that its client has gone.
+ */
+function oneAtATime(handle: RequestListener): RequestListener {
+  const latest = new WeakMap<Socket, ServerResponse>();
+  return (req, res) => {
+    const { socket } = req;
+    const previous = latest.get(socket);
+    latest.set(socket, res);
+    if (!previous || previous.closed) {
+      handle(req, res);
+      return;
+    }
+    previous.once("close", () => {
+      if (!socket.destroyed) handle(req, res);
+    });
+  };
 }
 
 function refuseSocket(socket: Socket, error: NodeJS.ErrnoException): void {

@@ -9,6 +9,7 @@ import type { ServerResponse } from "node:http";
 const looksPerTimeout = 4;
 
 export function cutStalledReader(res: ServerResponse, readerTimeoutMs: number): void {
+  if (res.closed) return;
   let before: string | undefined;
   let looksWithoutProgress = 0;
   const look = (): void => {

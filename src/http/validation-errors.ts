@@ -67,7 +67,17 @@ function explain(
     case "const":
       return ["invalid_value", `${where} must be ${JSON.stringify(params["allowedValue"])}.`];
     case "minItems":
-      return ["empty_array", `${where} needs at least ${String(params["limit"])} item(s).`];
+      return ["empty_array", `${where} must not be empty.`];
+    case "maxItems":
+      return ["invalid_value", `${where} must not have more than ${String(params["limit"])} items.`];
+    case "maximum":
+      return ["invalid_value", `${where} must be at most ${String(params["limit"])}.`];
+    case "minimum":
+      return ["invalid_value", `${where} must be at least ${String(params["limit"])}.`];
+    case "minLength":
+      return ["invalid_value", `${where} must not be empty.`];
+    case "maxLength":
+      return ["invalid_value", `${where} must not have more than ${String(params["limit"])} characters.`];
     case "discriminator":
       if (params["error"] !== "tag") return ["invalid_value", `${where} is not a known value.`];
       return [params["tagValue"] == null ? "missing_required_parameter" : "invalid_type", `${where} is required and must be text.`];

@@ -14,16 +14,17 @@ interface OpenCall {
 }
 
 export class CallLog {
-  readonly #callerTools: readonly ToolDefinition[];
+  readonly #callerNames: ReadonlySet<string>;
   readonly #calls = new Map<number, OpenCall>();
+  readonly #counts: { [Owner in ToolOwner]: number } = { caller: 0, agent: 0 };
 
   constructor(callerTools: readonly ToolDefinition[]) {
-    this.#callerTools = callerTools;
+    this.#callerNames = new Set(callerTools.map((tool) => tool.name));
   }
 
   start(modelIndex: number, id: string, name: string): RunEvent {
-    const owner = this.#callerTools.some((tool) => tool.name === name) ? "caller" : "agent";
-    const call: OpenCall = { owner, index: this.#of(owner).length, id, name, arguments: "" };
+    const owner = this.#callerNames.has(name) ? "caller" : "agent";
+    const call: OpenCall = { owner, index: this.#counts[owner]++, id, name, arguments: "" };
     this.#calls.set(modelIndex, call);
     return { type: "tool_call_start", owner, index: call.index, id, name };
   }

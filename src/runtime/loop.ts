@@ -7,7 +7,7 @@
  */
 import { GatewayError } from "../domain/errors.ts";
 import type { AssistantMessage, Message, ToolMessage } from "../domain/message.ts";
-import type { FinishReason, Model, ModelRequest, ModelSettings, ToolChoice, ToolDefinition, Usage } from "../domain/model.ts";
+import type { FinishReason, Model, ModelEvent, ModelRequest, ModelSettings, ToolChoice, ToolDefinition, Usage } from "../domain/model.ts";
 import type { RunEvent } from "../domain/run.ts";
 import type { ToolContext } from "../domain/tool.ts";
 import type { AgentTools } from "./agent-tools.ts";
@@ -37,8 +37,11 @@ export async function* runTurns(input: LoopInput): AsyncGenerator<RunEvent> {
     const calls = new CallLog(input.callerTools);
     let finish: { reason: FinishReason; usage?: Usage } | undefined;
     let refusal = "";
+    let size = 0;
     speech.startTurn();
     for await (const event of input.model.stream({ ...offer.request, messages }, signal)) {
+      size += sizeOf(event);
+      if (size > maxReplyCharacters) throw tooLong(input.model);
       switch (event.type) {
         case "text_delta": {
           const text = speech.say(event.text);
@@ -76,8 +79,8 @@ export async function* runTurns(input: LoopInput): AsyncGenerator<RunEvent> {
       results.push({ role: "tool", toolCallId: call.id, content: [{ type: "text", text: content }] });
       yield { type: "tool_result", call, content, isError };
     }
-    // A call cut off by a token limit is not run, so it must not stand in the history as one that was.
-    const toolCalls = finish.reason === "tool_calls" ? calls.all() : calls.ofCaller;
+    // A call that a token limit cut off may be no JSON: the caller has seen it, the history does without.
+    const toolCalls = finish.reason === "tool_calls" ? calls.all() : [];
     const reply: AssistantMessage = { role: "assistant", content: speech.turnText, ...(refusal === "" ? {} : { refusal }), toolCalls };
     yield {
       type: "turn_end",
@@ -91,6 +94,29 @@ export async function* runTurns(input: LoopInput): AsyncGenerator<RunEvent> {
   throw new GatewayError(
     "max_turns_exceeded",
     `The agent called the model ${input.maxTurns} times without reaching an answer (agents.*.maxTurns).`,
+  );
+}
+
+/** A reply is kept in memory until its turn ends; far above what a model writes, far below what a process can hold. */
+const maxReplyCharacters = 8 * 1024 * 1024;
+
+function sizeOf(event: ModelEvent): number {
+  switch (event.type) {
+    case "text_delta":
+    case "reasoning_delta":
+    case "refusal_delta":
+      return event.text.length;
+    case "tool_call_delta":
+      return event.arguments.length;
+    default:
+      return 0;
+  }
+}
+
+function tooLong(model: Model): GatewayError {
+  return new GatewayError(
+    "upstream_error",
+    `The model ${model.ref} wrote more than ${maxReplyCharacters} characters in one reply and was stopped.`,
   );
 }
 

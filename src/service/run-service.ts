@@ -22,6 +22,8 @@ import type { Conversation, SessionService } from "./session-service.ts";
 /** Why an aborted run's model call ends. One object for all of them: making an error with its stack for each is dear. */
 const aborted = new Error("The run was aborted.");
 
+const maxShownRef = 128;
+
 export interface RunServiceParts {
   readonly agents: AgentDirectory;
   readonly models: ModelCatalog;
@@ -101,7 +103,7 @@ export class RunService {
     const known = this.#parts.models.refs().join(", ");
     throw new GatewayError(
       "model_not_found",
-      `There is no model '${ref}' in the catalogue. Known: ${known}.`,
+      `There is no model '${ref.slice(0, maxShownRef)}' in the catalogue. Known: ${known}.`,
       chosen ? { param: chosen.param } : {},
     );
   }
@@ -167,9 +169,12 @@ export class RunService {
       await conversation?.end(progress.messages, end.status === "completed");
       return end;
     } catch (thrown) {
-      if (end.status === "completed") return failed(progress, thrown);
-      this.#parts.log.warn({ err: thrown }, "the unanswered message of a run could not be kept");
-      return end;
+      if (end.status !== "completed") {
+        this.#parts.log.warn({ err: thrown }, "the unanswered message of a run could not be kept");
+        return end;
+      }
+      // Another process may have gone on with the session meanwhile; then at least what the caller said is kept.
+      return this.#keep(conversation, progress, failed(progress, thrown));
     }
   }
 

@@ -29,7 +29,7 @@ export class SessionService {
   /** Rejects with `store_unavailable`, or `invalid_value` when a tool result answers no pending call. */
   async open(session: ResolvedSession, run: { id: string; agentId: string }, sent: readonly Message[]): Promise<Conversation> {
     if (!session.isStored) {
-      checkToolResults(sent, sent);
+      checkToolResults([], sent, sent);
       return { messages: sent, memory: new VolatileMemory(), end: () => Promise.resolve() };
     }
     const transcript = await this.#store.readTranscript(session.key);
@@ -41,10 +41,9 @@ export class SessionService {
         param: `messages[${sent.length - 1}]`,
       });
     }
-    const history = [...transcript.messages, ...input];
-    checkToolResults(history, sent);
+    checkToolResults(transcript.messages, input, sent);
     return {
-      messages: [...sent.filter(isSystemMessage), ...settleToolCalls(history)],
+      messages: [...sent.filter(isSystemMessage), ...settleToolCalls([...transcript.messages, ...input])],
       memory: this.#store.memoryOf(session.key, run.agentId),
       end: (added, isAnswered) =>
         this.#store.appendTurn({
@@ -59,36 +58,67 @@ export class SessionService {
   }
 }
 
-/** Every tool result must answer a call that is still open where it stands. `sent` gives the index for the error. */
-function checkToolResults(history: readonly Message[], sent: readonly Message[]): void {
-  let open = new Set<string>();
-  for (const message of history) {
-    if (message.role === "assistant") open = new Set(message.toolCalls.map((call) => call.id));
-    else if (message.role === "tool" && !open.delete(message.toolCallId)) {
-      throw new GatewayError("invalid_value", `No tool call with the id '${message.toolCallId}' is waiting for a result here.`, {
+/** How often each id of a tool call still waits for its result; providers have been seen to give one id twice. */
+type OpenCalls = Map<string, number>;
+
+function openCalls(message: AssistantMessage): OpenCalls {
+  const open: OpenCalls = new Map();
+  for (const { id } of message.toolCalls) open.set(id, (open.get(id) ?? 0) + 1);
+  return open;
+}
+
+/** Takes one call of that id off; false when none was open. */
+function close(open: OpenCalls, id: string): boolean {
+  const count = open.get(id) ?? 0;
+  if (count > 0) open.set(id, count - 1);
+  return count > 0;
+}
+
+/**
+ * Every tool result in `input` must answer a call that is still open where it stands. What stands in the transcript
+ * is not judged again. `sent` gives the index for the error.
+ */
+function checkToolResults(transcript: readonly Message[], input: readonly Message[], sent: readonly Message[]): void {
+  let open: OpenCalls = new Map();
+  for (const message of transcript.slice(Math.max(0, transcript.findLastIndex(isAssistant)))) {
+    if (isAssistant(message)) open = openCalls(message);
+    else if (message.role === "tool") close(open, message.toolCallId);
+  }
+  for (const message of input) {
+    if (isAssistant(message)) open = openCalls(message);
+    else if (message.role === "tool" && !close(open, message.toolCallId)) {
+      const shown = message.toolCallId.slice(0, maxShownId);
+      throw new GatewayError("invalid_value", `No tool call with the id '${shown}' is waiting for a result here.`, {
         param: `messages[${sent.indexOf(message)}].tool_call_id`,
       });
     }
   }
 }
 
-/** A caller may walk away from a tool call; providers refuse a history with an unanswered one, so it gets an answer that says so. */
-function settleToolCalls(history: readonly Message[]): Message[] {
-  return history.flatMap((message, index) =>
-    message.role === "assistant" && message.toolCalls.length > 0
-      ? [message, ...missingResults(message, history.slice(index + 1))]
-      : [message],
-  );
+const maxShownId = 64;
+
+function isAssistant(message: Message): message is AssistantMessage {
+  return message.role === "assistant";
 }
 
-function missingResults(message: AssistantMessage, following: readonly Message[]): ToolMessage[] {
-  const next = following.findIndex((other) => other.role === "assistant");
-  const answered = new Set(
-    (next < 0 ? following : following.slice(0, next)).flatMap((other) => (other.role === "tool" ? [other.toolCallId] : [])),
-  );
-  return message.toolCalls
-    .filter((call) => !answered.has(call.id))
-    .map((call) => ({ role: "tool", toolCallId: call.id, content: [{ type: "text", text: "The caller gave no result for this call." }] }));
+/** A caller may walk away from a tool call; providers refuse a history with an unanswered one, so it gets an answer that says so. */
+function settleToolCalls(history: readonly Message[]): Message[] {
+  const backwards: Message[] = [];
+  const answers: OpenCalls = new Map();
+  for (const message of history.toReversed()) {
+    if (message.role === "tool") answers.set(message.toolCallId, (answers.get(message.toolCallId) ?? 0) + 1);
+    if (isAssistant(message)) {
+      const unanswered = message.toolCalls.filter((call) => !close(answers, call.id));
+      backwards.push(...unanswered.toReversed().map(({ id }) => noResult(id)));
+      answers.clear();
+    }
+    backwards.push(message);
+  }
+  return backwards.reverse();
+}
+
+function noResult(toolCallId: string): ToolMessage {
+  return { role: "tool", toolCallId, content: [{ type: "text", text: "The caller gave no result for this call." }] };
 }
 
 /** The memory of a stateless run: it ends with the run. */

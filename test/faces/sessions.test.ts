@@ -371,3 +371,72 @@ describe("runs on one session", () => {
     expect((await first).status).toBe(200);
   });
 });
+
+describe("what a provider does wrong", () => {
+  test("two calls with one id neither confuse the session nor the caller's results", async () => {
+    const twice = [seoul, { ...busan, id: seoul.id }];
+    stub.reply({ toolCalls: twice });
+    const first = await gateway.chat(say("compare", { tools: [weather] }), key("twice"));
+    const { choices } = (await first.json()) as { choices: { message: { tool_calls: { id: string }[] } }[] };
+    const ids = choices[0]!.message.tool_calls.map((call) => call.id);
+    expect(new Set(ids).size).toBe(2);
+    const read = await readBy(
+      "Seoul.",
+      chat(
+        ids.map((id) => tool(id, "sunny")),
+        { tools: [weather] },
+      ),
+      key("twice"),
+    );
+    expect(read).toMatchObject([user("compare"), { role: "assistant" }, tool(ids[0]!, "sunny"), tool(ids[1]!, "sunny")]);
+    expect(await readBy("Fine.", say("thanks"), key("twice"))).toHaveLength(6);
+  });
+
+  test("a call that the token limit cut off is seen by the caller but never sent again", async () => {
+    stub.reply({ toolCalls: [{ ...seoul, arguments: '{"city":"Seo' }], finishReason: "length" });
+    const cut = await gateway.chat(say("weather?", { tools: [weather] }), key("cut"));
+    expect(await cut.json()).toMatchObject({ choices: [{ finish_reason: "length", message: { tool_calls: [{ id: seoul.id }] } }] });
+    expect(await readBy("Sorry.", say("again"), key("cut"))).toEqual([user("weather?"), assistant(""), user("again")]);
+  });
+
+  test("a reply without end is given up, and its connection closed", async () => {
+    const aborted = stub.aborted;
+    stub.reply({ text: "z".repeat(64 * 1024), chunks: Infinity });
+    const response = await gateway.chat(say("hi"));
+    expect({ status: response.status, body: await response.json() }).toMatchObject({
+      status: 502,
+      body: { error: { code: "upstream_error", message: expect.stringContaining("characters in one reply") } },
+    });
+    await stub.waitForAbort(aborted + 1);
+  });
+});
+
+test("of two processes on one session the second to end is refused, and what its caller said is kept", async () => {
+  const held = await startHeldUpstream();
+  const folder = await makeFolder();
+  const [one, other] = await Promise.all([startGateway(onProvider(held.url), { folder }), startGateway(onProvider(held.url), { folder })]);
+  const slow = one.chat(say("slow"), key("shared"));
+  const slowExchange = await held.next();
+  const quick = other.chat(say("quick"), key("shared"));
+  const quickExchange = await held.next();
+  quickExchange.say("done");
+  quickExchange.finish();
+  expect((await quick).status).toBe(200);
+  slowExchange.say("late");
+  slowExchange.finish();
+  const refused = await slow;
+  expect({ status: refused.status, body: await refused.json() }).toMatchObject({ status: 429, body: { error: { code: "session_busy" } } });
+  const database = new Database(join(folder, "clawgate.db"), { readonly: true });
+  const rows = database.prepare("select role, state, body from messages order by id").all([]) as {
+    role: string;
+    state: string;
+    body: string;
+  }[];
+  database.close();
+  expect(rows.map(({ role, state }) => [role, state])).toEqual([
+    ["user", "active"],
+    ["assistant", "active"],
+    ["user", "unanswered"],
+  ]);
+  expect(rows[2]!.body).toContain("slow");
+});

@@ -361,9 +361,10 @@ describe("a hundred thousand levels", () => {
     expectError(await post(good.replace('"hi"', deep)), { status: 400, code: "invalid_type", param: "messages[0].content" });
   });
 
-  test("a million wrong items are refused by their first", async () => {
-    const body = `{"model":"openclaw","messages":[${"1,".repeat(1_000_000)}1]}`;
-    expectError(await post(body), { status: 400, code: "invalid_type", param: "messages[0]" });
+  test("many wrong items are refused by their first, and a million by their number", async () => {
+    const body = (count: number): string => `{"model":"openclaw","messages":[${"1,".repeat(count - 1)}1]}`;
+    expectError(await post(body(16_384)), { status: 400, code: "invalid_type", param: "messages[0]" });
+    expectError(await post(body(1_000_000)), { status: 400, code: "invalid_value", param: "messages" });
   });
 });
 
