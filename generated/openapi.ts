@@ -238,7 +238,7 @@ export interface components {
             /**
              * @description **Honoured.** Whoever talks, in the caller's own words. Requests with the same `user` to the same agent share one session. Spaces
              *     around it are ignored, its case is not; a blank one counts as none. The session key made of it, `agent:<id>:openai-user:<user>`,
-             *     has at most 512 characters. Applications with several chats for one user should send `x-openclaw-session-key` instead.
+             *     has at most 512 characters and no control characters. Applications with several chats for one user should send `x-openclaw-session-key` instead.
              * @example 민지
              * @example alice@example.org
              */
