@@ -1,0 +1,136 @@
+/**
+ * The examples on the documentation page are real: each request is taken by a running gateway, and each reply and chunk
+ * is one that it gave, behind a language model that says what the example says. Ids and times are samples.
+ *
+ * Deliberately absent: errors, which test/contract/error-examples.test.ts provokes.
+ */
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { contract } from "../support/contract-check.ts";
+import { dataLines, say, startGateway, type TestGateway } from "../support/gateway.ts";
+import { startStubUpstream, type StubScript, type StubUpstream } from "../support/stub-upstream.ts";
+
+type Examples = { readonly [name: string]: { readonly value: unknown } };
+interface Operation {
+  readonly operationId: string;
+  readonly requestBody?: { readonly content: { readonly [type: string]: { readonly examples: Examples } } };
+  readonly responses: { readonly "200": { readonly content: { readonly [type: string]: { readonly examples: Examples } } } };
+}
+
+const operations = Object.values(contract["paths"] as unknown as { [path: string]: { [method: string]: Operation } })
+  .flatMap((item) => Object.values(item))
+  .filter(({ operationId }) => operationId !== undefined);
+
+const shown = operations.flatMap(({ operationId, responses }) =>
+  Object.entries(responses["200"].content).flatMap(([type, { examples }]) =>
+    Object.entries(examples).map(([name, { value }]) => ({ example: `${operationId} ${type} ${name}`, value })),
+  ),
+);
+const requests = operations.flatMap(({ requestBody }) =>
+  Object.entries(requestBody?.content["application/json"]?.examples ?? {}).map(([name, { value }]) => ({ name, value })),
+);
+
+let stub: StubUpstream;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  stub = await startStubUpstream();
+  gateway = await startGateway({
+    agents: { defaults: { model: "stub/any" }, entries: { main: { default: true }, beta: {} } },
+    models: { providers: { stub: { baseUrl: stub.url } } },
+  });
+});
+
+afterAll(() => stub.close());
+
+const weather = { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } };
+const greeting = {
+  text: "Hello! What can I do for you?",
+  chunks: 5,
+  usage: { prompt_tokens: 21, completion_tokens: 9, total_tokens: 30 },
+};
+const call = { toolCalls: [{ id: "call_1", name: "get_weather", arguments: '{"city":"Seoul"}' }], usage: null };
+const thought = {
+  text: "42",
+  reasoning: "Six times seven.",
+  usage: {
+    prompt_tokens: 120,
+    completion_tokens: 14,
+    total_tokens: 134,
+    prompt_tokens_details: { cached_tokens: 96 },
+    completion_tokens_details: { reasoning_tokens: 8 },
+  },
+};
+/** The language model's own chunks, where the example shows a certain piece. */
+const pieces = (...deltas: object[]): StubScript => ({
+  frames: [
+    ...deltas.map((delta, n) => ({ choices: [{ index: 0, delta, finish_reason: n === deltas.length - 1 ? "stop" : null }] })),
+    "data: [DONE]\n\n",
+  ],
+});
+const piecemealCall = pieces(
+  { tool_calls: [{ index: 0, id: "call_1", type: "function", function: { name: "get_weather", arguments: "" } }] },
+  { tool_calls: [{ index: 0, function: { arguments: '{"city":' } }] },
+  { tool_calls: [{ index: 0, function: { arguments: '"Seoul"}' } }] },
+);
+
+async function reply(script: StubScript, more: object = {}): Promise<unknown[]> {
+  stub.reply(script);
+  return [await (await gateway.chat(say("hi", more))).json()];
+}
+
+async function chunks(script: StubScript, more: object = {}): Promise<unknown[]> {
+  stub.reply(script);
+  const text = await (await gateway.chat(say("hi", { stream: true, ...more }))).text();
+  return dataLines(text).flatMap((line) => (line === "[DONE]" ? [] : [JSON.parse(line) as unknown]));
+}
+
+async function json(path: string): Promise<unknown[]> {
+  return [await (await gateway.get(path)).json()];
+}
+
+const chat = "createChatCompletion application/json";
+const stream = "createChatCompletion text/event-stream";
+/** What the gateway sent when it was asked for this; the example is one of them. */
+const provocations: { readonly [example: string]: () => Promise<unknown[]> } = {
+  [`${chat} text`]: () => reply(greeting),
+  [`${chat} toolCalls`]: () => reply(call, { tools: [weather] }),
+  [`${chat} reasoning`]: () => reply(thought, { model: "openclaw:main" }),
+  [`${stream} role`]: () => chunks(greeting),
+  [`${stream} text`]: () => chunks(pieces({ content: "Hello! " }, { content: "What can I do for you?" })),
+  [`${stream} reasoning`]: () => chunks(pieces({ reasoning_content: "Six times" }, { content: "42" }), { model: "openclaw:main" }),
+  [`${stream} toolCallStart`]: () => chunks(piecemealCall, { tools: [weather] }),
+  [`${stream} toolCallArguments`]: () => chunks(piecemealCall, { tools: [weather] }),
+  [`${stream} finish`]: () => chunks(greeting),
+  [`${stream} usage`]: () => chunks(greeting, { stream_options: { include_usage: true } }),
+  "listModels application/json twoAgents": () => json("/v1/models"),
+  "getModel application/json main": () => json("/v1/models/openclaw/main"),
+  "getHealth application/json alive": () => json("/healthz"),
+  "getReadiness application/json ready": () => json("/readyz"),
+};
+
+/** Without what is new each time. */
+function masked(value: unknown): unknown {
+  const text = JSON.stringify(value).replaceAll(/"chatcmpl-[0-9a-f]+"/g, '"chatcmpl-"');
+  return JSON.parse(text.replaceAll(/"created":\d+/g, '"created":0')) as unknown;
+}
+
+test.each(shown.filter(({ example }) => !example.endsWith(" beginning")))(
+  "the gateway answers what the contract shows as $example",
+  async ({ example, value }) => {
+    const sent = (await provocations[example]?.()) ?? [];
+    expect(sent.map(masked)).toContainEqual(masked(value));
+  },
+);
+
+test("the documents begin as the contract shows", async () => {
+  const beginnings = shown.filter(({ example }) => example.endsWith(" beginning"));
+  expect(beginnings.map(({ example }) => example)).toEqual(["getContract application/json beginning", "getDocs text/html beginning"]);
+  expect((await json("/openapi.json"))[0]).toMatchObject(beginnings[0]?.value as object);
+  expect((await (await gateway.get("/docs")).text()).trimStart().toLowerCase()).toMatch(/^<!doctype html>/);
+});
+
+test.each(requests)("the gateway takes the request that the contract shows as $name", async ({ value }) => {
+  stub.reply((value as { tool_choice?: string }).tool_choice === "required" ? call : greeting);
+  const { status } = await gateway.chat(value);
+  expect(status).toBe(200);
+});
