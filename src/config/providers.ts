@@ -4,7 +4,7 @@
  * A provider of the file takes the place of the environment's of the same name as a whole: a key from the
  * environment is never sent to an address from the file. No provider is contacted here.
  */
-import type { Findings } from "./config-error.ts";
+import type { ConfigPath, Findings } from "./config-error.ts";
 import type { ProviderConfig } from "./config.ts";
 import { suggest } from "./nearest.ts";
 import { resolveOllamaOrigin } from "./ollama.ts";
@@ -27,6 +27,17 @@ const builtin: ProviderConfig = {
 };
 const ourApi = "openai-completions";
 
+/** The HTTP client's business: most of these make every request fail, the others change how its connection is used. */
+const connectionHeaders: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "host",
+  "keep-alive",
+  "transfer-encoding",
+  "upgrade",
+]);
+
 export function buildProviders(file: ConfigFile["models"]["providers"], env: NodeJS.ProcessEnv, findings: Findings): Providers {
   const usable: ProviderConfig[] = [];
   const unusable = new Map<string, string>();
@@ -41,6 +52,8 @@ export function buildProviders(file: ConfigFile["models"]["providers"], env: Nod
     }
     const problem = checkUrl(baseUrl);
     if (problem !== undefined) findings.error([...path, "baseUrl"], problem);
+    if (apiKey !== undefined && !isHeaderValue(apiKey.trim())) findings.error([...path, "apiKey"], notAHeaderValue);
+    checkHeaders(headers, [...path, "headers"], findings);
     const names = [...new Set(models.map((model) => model.id))];
     const key = apiKey === undefined ? {} : { apiKey: apiKey.trim() };
     usable.push({ id, api, baseUrl: trimUrl(baseUrl), ...key, headers, models: names, timeoutMs });
@@ -77,6 +90,7 @@ function openaiFromEnvironment(env: NodeJS.ProcessEnv, findings: Findings): Prov
   const baseUrl = given(env["OPENAI_BASE_URL"]) ?? "https://api.openai.com/v1";
   const problem = checkUrl(baseUrl);
   if (problem !== undefined) findings.inputError("OPENAI_BASE_URL", problem);
+  if (!isHeaderValue(apiKey)) findings.inputError("OPENAI_API_KEY", notAHeaderValue);
   return [{ id: "openai", api: ourApi, baseUrl: trimUrl(baseUrl), apiKey, headers: {}, models: [], timeoutMs: defaultProviderTimeoutMs }];
 }
 
@@ -93,6 +107,22 @@ function checkUrl(text: string): string | undefined {
   if (url.username !== "" || url.password !== "") return "must not contain a user or password; use apiKey or headers.";
   if (url.search !== "" || url.hash !== "") return "must end with its path, without ? and #.";
   return undefined;
+}
+
+const notAHeaderValue =
+  "has a character that no HTTP header can carry, such as a line break or a typographic quotation mark; take the value over again.";
+
+function isHeaderValue(text: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
+}
+
+/** Names are well formed by now; the values are not quoted: they may be secrets. */
+function checkHeaders(headers: ProviderConfig["headers"], path: ConfigPath, findings: Findings): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (connectionHeaders.has(name.toLowerCase())) {
+      findings.error([...path, name], "this header belongs to the connection and is set by the gateway; remove it.");
+    } else if (!isHeaderValue(value)) findings.error([...path, name], notAHeaderValue);
+  }
 }
 
 function trimUrl(text: string): string {

@@ -26,10 +26,15 @@ export function dropUnknownKeys(schema: z.ZodType, value: unknown, findings: Fin
   return known;
 }
 
+/** No `known` names: any name but this one will do here. */
 type Report = (path: ConfigPath, key: string, known: readonly string[]) => void;
 
 function reportKey(path: ConfigPath, key: string, known: readonly string[], findings: Findings): void {
   const place = [...path, key];
+  if (known.length === 0) {
+    findings.error(place, "is not a valid name; rename it.");
+    return;
+  }
   const isStrict = strictSections.some((section) => section.every((name, index) => path[index] === name));
   const isMisspelling = path[0] === "session" && findNearest(key, known, misspellingEdits) !== undefined;
   if (isStrict || isMisspelling) {
@@ -51,7 +56,12 @@ function walk(schema: z.ZodType, value: unknown, path: ConfigPath, report: Repor
     return (value as unknown[]).map((item, index) => walk(inner.element as z.ZodType, item, [...path, index], report));
   }
   if (inner instanceof z.ZodRecord) {
-    return mapEntries(value as object, (key, item) => [[key, walk(inner.valueType as z.ZodType, item, [...path, key], report)]]);
+    return mapEntries(value as object, (key, item) => {
+      // zod leaves this one name out of a record without a word.
+      if (key !== "__proto__") return [[key, walk(inner.valueType as z.ZodType, item, [...path, key], report)]];
+      report(path, key, []);
+      return [];
+    });
   }
   if (!(inner instanceof z.ZodObject)) return value;
   const shape = new Map<string, z.ZodType>(Object.entries(inner.shape));

@@ -8,7 +8,7 @@
  *   `unsupported_parameter`). An upstream that stops without a finish reason did not work.
  * - When `signal` aborts, the upstream connection is closed at once and the iteration throws `signal.reason`.
  * - `return()` on the iterator closes the upstream connection too.
- * - Tool call ids and arguments are passed on as the model gave them; an id the model left out is made up.
+ * - Tool call ids and arguments are passed on as the model gave them; an id that the model left out, or gave twice in one reply, is made up.
  */
 import type { Message } from "./message.ts";
 

@@ -7,12 +7,14 @@ import { textOf, type Message, type ToolCall } from "../domain/message.ts";
 import type { JsonObject, ModelRequest, ToolDefinition } from "../domain/model.ts";
 import { english, korean, type Phrases } from "./builtin-phrases.ts";
 import { isSameSubject, readStatement, understand, type Understanding } from "./builtin-understanding.ts";
-import { sampleArguments } from "./schema-sample.ts";
+import { sampleArguments, sampleBudget } from "./schema-sample.ts";
 
 const maxQuoteCharacters = 200;
 const maxQuotes = 5;
 const maxMessagesBack = 20;
 const maxArgumentCharacters = 2000;
+/** Of one reply; what else was asked for is called in the next one. */
+const maxCalls = 16;
 
 export interface PlannedCall {
   readonly name: string;
@@ -62,13 +64,15 @@ function planCalls({ tools, toolChoice }: ModelRequest, { text, results }: Conve
   const offered = forced ? [forced] : tools;
   const wanted = wantedArguments(understanding);
   const sampleText = text.slice(0, maxArgumentCharacters);
+  const budget = sampleBudget();
   const plan = (tool: ToolDefinition): PlannedCall => {
     const args = wanted.get(tool.name);
     const fits = args && takes(tool, Object.keys(args));
-    return { name: tool.name, arguments: JSON.stringify(fits ? args : sampleArguments(tool.parameters, sampleText)) };
+    return { name: tool.name, arguments: JSON.stringify(fits ? args : sampleArguments(tool.parameters, sampleText, budget)) };
   };
   const calls = offered
     .filter(({ name }) => !isDone(name) && (wanted.has(name) || (!ownTools.has(name) && mentions(text, name))))
+    .slice(0, maxCalls)
     .map((tool) => plan(tool));
   return calls.length > 0 || !mustCall ? calls : [plan(forced ?? tools[0]!)];
 }

@@ -60,8 +60,8 @@ export class ProviderErrors {
   }
 
   /** The reply is not what the protocol promises. `what` follows the provider's name. */
-  broken(what: string, cause?: unknown): GatewayError {
-    return new GatewayError("upstream_error", `${this.#who} ${what}.`, { cause });
+  broken(what: string): GatewayError {
+    return new GatewayError("upstream_error", `${this.#who} ${what}.`);
   }
 
   #clean(words: string): string {

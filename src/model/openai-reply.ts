@@ -52,7 +52,7 @@ export class ReplyDecoder {
   /** What has been decoded and not yet taken. */
   readonly events: ModelEvent[] = [];
   readonly #errors: ProviderErrors;
-  readonly #toolCalls = new ToolCallAssembler(this.events);
+  readonly #toolCalls: ToolCallAssembler;
   #finish: string | undefined;
   #usage: Usage | undefined;
   /** `[DONE]` was there: nothing after it counts. */
@@ -60,6 +60,7 @@ export class ReplyDecoder {
 
   constructor(errors: ProviderErrors) {
     this.#errors = errors;
+    this.#toolCalls = new ToolCallAssembler(this.events, errors);
   }
 
   get hasFinishReason(): boolean {
@@ -94,12 +95,13 @@ export class ReplyDecoder {
     this.events.push({ type: "finish", reason, ...(this.#usage ? { usage: this.#usage } : {}) });
   }
 
+  /** The parser's own error quotes the reply, so it never becomes a cause that is logged. */
   #parse(text: string, what: string): Frame {
     let value: unknown;
     try {
       value = JSON.parse(text);
-    } catch (error) {
-      throw this.#errors.broken(what, error);
+    } catch {
+      throw this.#errors.broken(what);
     }
     if (typeof value !== "object" || value === null) throw this.#errors.broken(what);
     return value;

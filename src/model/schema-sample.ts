@@ -1,18 +1,32 @@
 /**
  * The smallest value that fits a JSON Schema, for the offline model's calls of tools it knows nothing about.
  *
- * Best effort by design: `pattern`, `not`, `if` and remote references are not looked at.
+ * Best effort by design: `pattern`, `not`, `if` and remote references are not looked at. What a schema may cost does not
+ * depend on the schema: it comes from the request, and may refer to itself, repeat and multiply as it likes.
  */
 import type { JsonObject } from "../domain/model.ts";
 
 const maxDepth = 16;
+/** Of one array, one `required` and one `allOf`. */
 const maxItems = 100;
-/** Schemas looked at for one sample: a schema may refer to itself many times over. */
-const maxSchemas = 1000;
+const maxMinLength = 10_000;
+const maxReferenceLength = 1000;
+
+/** What is left of the work and the output that one reply may take. When either is gone, values are empty. */
+export interface SampleBudget {
+  /** Schemas that may still be looked at. */
+  schemas: number;
+  /** Characters that may still be put out, about as many as their JSON has. */
+  characters: number;
+}
+
+export function sampleBudget(): SampleBudget {
+  return { schemas: 1000, characters: 256 * 1024 };
+}
 
 /** An arguments object with the required properties only; strings get `text` where the schema lets them. */
-export function sampleArguments(parameters: JsonObject | undefined, text: string): JsonObject {
-  const value = sample(parameters ?? {}, { root: parameters ?? {}, text, depth: 0, left: { schemas: maxSchemas } });
+export function sampleArguments(parameters: JsonObject | undefined, text: string, left: SampleBudget): JsonObject {
+  const value = sample(parameters ?? {}, { root: parameters ?? {}, text, depth: 0, left });
   return isObject(value) ? value : {};
 }
 
@@ -20,43 +34,83 @@ interface Context {
   readonly root: JsonObject;
   readonly text: string;
   readonly depth: number;
-  readonly left: { schemas: number };
+  readonly left: SampleBudget;
 }
 
 function sample(schema: unknown, context: Context): unknown {
-  if (!isObject(schema) || context.depth > maxDepth || context.left.schemas-- <= 0) return context.text;
-  const inner = { ...context, depth: context.depth + 1 };
-  if ("const" in schema) return schema["const"];
-  if (Array.isArray(schema["enum"]) && schema["enum"].length > 0) return schema["enum"][0];
-  if ("default" in schema) return schema["default"];
+  const { left, depth } = context;
+  if (isSpent(left)) return "";
+  left.schemas--;
+  if (!isObject(schema) || depth > maxDepth) return copied(context.text, left);
+  const inner = { ...context, depth: depth + 1 };
+  if (Object.hasOwn(schema, "const")) return copied(schema["const"], left);
+  if (Array.isArray(schema["enum"]) && schema["enum"].length > 0) return copied(schema["enum"][0], left);
+  if (Object.hasOwn(schema, "default")) return copied(schema["default"], left);
   if (typeof schema["$ref"] === "string") return sample(resolve(schema["$ref"], context.root), inner);
   for (const key of ["anyOf", "oneOf"]) {
     const choices = schema[key];
-    if (Array.isArray(choices) && choices.length > 0) return sample({ ...omit(schema, key), ...asObject(choices[0]) }, inner);
+    if (Array.isArray(choices) && choices.length > 0) return sample(merge(schema, key, choices.slice(0, 1)), inner);
   }
-  if (Array.isArray(schema["allOf"])) return sample(Object.assign(omit(schema, "allOf"), ...schema["allOf"].map(asObject)), inner);
+  if (Array.isArray(schema["allOf"])) return sample(merge(schema, "allOf", schema["allOf"].slice(0, maxItems)), inner);
   const type = Array.isArray(schema["type"]) ? (schema["type"] as unknown[])[0] : schema["type"];
-  switch (type ?? ("properties" in schema || context.depth === 0 ? "object" : "string")) {
+  switch (type ?? ("properties" in schema || depth === 0 ? "object" : "string")) {
     case "object":
       return sampleObject(schema, inner);
     case "array":
-      return Array.from({ length: Math.min(numberOf(schema["minItems"], 0), maxItems) }, () => sample(schema["items"], inner));
+      return sampleArray(schema, inner);
     case "number":
     case "integer":
-      return sampleNumber(schema, type === "integer");
+      return copied(sampleNumber(schema, type === "integer"), left);
     case "boolean":
-      return false;
+      return copied(false, left);
     case "null":
-      return null;
+      return copied(null, left);
     default:
-      return sampleString(schema, context.text);
+      return copied(sampleString(schema, context.text), left);
   }
 }
 
 function sampleObject(schema: JsonObject, context: Context): JsonObject {
   const properties = asObject(schema["properties"]);
-  const required = Array.isArray(schema["required"]) ? schema["required"].filter((name) => typeof name === "string") : [];
-  return Object.fromEntries(required.map((name) => [name, sample(properties[name], context)]));
+  const required = Array.isArray(schema["required"]) ? (schema["required"] as unknown[]).slice(0, maxItems) : [];
+  const entries: [string, unknown][] = [];
+  for (const name of required) {
+    if (typeof name !== "string") continue;
+    if (!spend(context.left, name.length + 4)) break;
+    entries.push([name, sample(properties[name], context)]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function sampleArray(schema: JsonObject, context: Context): unknown[] {
+  const length = Math.min(numberOf(schema["minItems"], 0), maxItems);
+  const items: unknown[] = [];
+  while (items.length < length && !isSpent(context.left)) items.push(sample(schema["items"], context));
+  return items;
+}
+
+function isSpent({ schemas, characters }: SampleBudget): boolean {
+  return schemas <= 0 || characters <= 0;
+}
+
+/** False when it was too much; then nothing is left. */
+function spend(left: SampleBudget, characters: number): boolean {
+  left.characters -= characters;
+  return left.characters >= 0;
+}
+
+/** The value, if there is room for it; an empty one otherwise. */
+function copied(value: unknown, left: SampleBudget): unknown {
+  return spendOn(value, left, 0) ? value : "";
+}
+
+function spendOn(value: unknown, left: SampleBudget, depth: number): boolean {
+  if (typeof value === "string") return spend(left, value.length + 3);
+  if (typeof value !== "object" || value === null) return spend(left, 8);
+  // A value too deep to be worth a look is too deep to be put out as well.
+  if (depth > 4 * maxDepth || !spend(left, 3)) return false;
+  if (Array.isArray(value)) return value.every((item) => spendOn(item, left, depth + 1));
+  return Object.keys(value).every((key) => spend(left, key.length + 4) && spendOn((value as JsonObject)[key], left, depth + 1));
 }
 
 /** 0, or the allowed number next to it. */
@@ -95,18 +149,31 @@ function sampleString(schema: JsonObject, text: string): string {
   const known = typeof schema["format"] === "string" ? byFormat[schema["format"]] : undefined;
   if (known !== undefined) return known;
   const characters = Array.from(text).slice(0, numberOf(schema["maxLength"], Infinity));
-  return characters.join("").padEnd(Math.min(numberOf(schema["minLength"], 0), 10_000), "-");
+  return characters.join("").padEnd(Math.min(numberOf(schema["minLength"], 0), maxMinLength), "-");
 }
 
 /** Only references inside the schema itself: `#/$defs/Name`. */
 function resolve(reference: string, root: JsonObject): unknown {
-  if (!reference.startsWith("#")) return {};
+  if (!reference.startsWith("#") || reference.length > maxReferenceLength) return {};
   const steps = reference.slice(1).split("/").filter(Boolean);
   return steps.reduce<unknown>((at, step) => asObject(at)[step.replaceAll("~1", "/").replaceAll("~0", "~")], root);
 }
 
-function omit(schema: JsonObject, key: string): { [key: string]: unknown } {
-  return Object.fromEntries(Object.entries(schema).filter(([name]) => name !== key));
+/** All that is ever read from a schema here. */
+const keywords = [
+  ...["const", "enum", "default", "$ref", "anyOf", "oneOf", "allOf", "type", "properties", "required", "items", "minItems"],
+  ...["multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "format", "minLength", "maxLength"],
+];
+
+/** The schema without `key`, and its parts over it. Only what is read is copied: the rest may be megabytes. */
+function merge(schema: JsonObject, key: string, parts: readonly unknown[]): JsonObject {
+  const merged: { [keyword: string]: unknown } = {};
+  for (const part of [schema, ...parts.map(asObject)]) {
+    for (const keyword of keywords) {
+      if (Object.hasOwn(part, keyword) && !(part === schema && keyword === key)) merged[keyword] = part[keyword];
+    }
+  }
+  return merged;
 }
 
 function numberOf(value: unknown, otherwise: number): number {

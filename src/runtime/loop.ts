@@ -106,6 +106,8 @@ function sizeOf(event: ModelEvent): number {
     case "reasoning_delta":
     case "refusal_delta":
       return event.text.length;
+    case "tool_call_start":
+      return event.id.length + event.name.length;
     case "tool_call_delta":
       return event.arguments.length;
     default:

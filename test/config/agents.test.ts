@@ -165,6 +165,37 @@ describe("models and providers", () => {
     expect(await problems(file("builtin/offline", provider))).toEqual([`models.providers.local${message}`]);
   });
 
+  const notAHeaderValue =
+    "has a character that no HTTP header can carry, such as a line break or a typographic quotation mark; take the value over again.";
+
+  test.each(["sk-a\nb", "sk-\u201cab\u201d", "sk-\u0000", "키"])("the key %j is an error that does not show it", async (apiKey) => {
+    const provider = { baseUrl: "http://h", apiKey, headers: {} };
+    expect(await problems(file("builtin/offline", provider))).toEqual([`models.providers.local.apiKey: ${notAHeaderValue}`]);
+    const fromVariable = file("builtin/offline", { ...provider, apiKey: "${KEY}" });
+    expect(await problems(fromVariable, { KEY: apiKey })).toEqual([`models.providers.local.apiKey: ${notAHeaderValue}`]);
+    expect(await problems({}, { OPENAI_API_KEY: apiKey })).toEqual([`OPENAI_API_KEY: ${notAHeaderValue}`]);
+  });
+
+  test("a key's outer blanks are dropped, and it may have any letter that a header can carry", async () => {
+    const config = await load(file("builtin/offline", { baseUrl: "http://h", apiKey: " clé ß\n", headers: { "X-A": "é\t~" } }));
+    expect(config.providers[0]).toMatchObject({ apiKey: "clé ß", headers: { "X-A": "é\t~" } });
+  });
+
+  test("a header's value that no header can carry is an error that does not show it", async () => {
+    expect(await problems(file("builtin/offline", { baseUrl: "http://h", headers: { "X-A": "“b”" } }))).toEqual([
+      `models.providers.local.headers.X-A: ${notAHeaderValue}`,
+    ]);
+  });
+
+  test.each(["Content-Length", "host", "Transfer-Encoding", "connection", "Keep-Alive", "upgrade", "Expect"])(
+    "the header %s belongs to the connection and is an error",
+    async (name) => {
+      expect(await problems(file("builtin/offline", { baseUrl: "http://h", headers: { [name]: "1" } }))).toEqual([
+        `models.providers.local.headers.${name}: this header belongs to the connection and is set by the gateway; remove it.`,
+      ]);
+    },
+  );
+
   test("the embedded provider's name cannot be taken", async () => {
     expect(await problems({ models: { providers: { builtin: { baseUrl: "http://h" } } } })).toEqual([
       "models.providers.builtin: this name is the gateway's own; rename the provider.",

@@ -80,6 +80,20 @@ describe("unknown keys", () => {
     expect(config.agents[0]?.isDefault).toBe(false);
     expect(config.warnings).toHaveLength(2);
   });
+
+  test("an agent, provider, header or alias called __proto__ is an error", async () => {
+    const named = '{ "__proto__": {} }';
+    const headers = '{ "__proto__": "x" }';
+    const aliases = `gateway: { http: { endpoints: { chatCompletions: { modelAliases: { "__proto__": "main" } } } } }`;
+    expect(await problems(`{ agents: { entries: ${named} }, models: { providers: ${named} }, ${aliases} }`)).toEqual([
+      "agents.entries.__proto__: is not a valid name; rename it.",
+      "models.providers.__proto__: is not a valid name; rename it.",
+      "gateway.http.endpoints.chatCompletions.modelAliases.__proto__: is not a valid name; rename it.",
+    ]);
+    expect(await problems(`{ models: { providers: { p: { baseUrl: "http://h", headers: ${headers} } } } }`)).toEqual([
+      "models.providers.p.headers.__proto__: is not a valid name; rename it.",
+    ]);
+  });
 });
 
 describe("${VAR}", () => {

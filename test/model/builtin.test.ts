@@ -285,6 +285,70 @@ describe("a caller's tool", () => {
   });
 });
 
+describe("a caller's schema that wants too much", () => {
+  const required = (parameters: object) => ({ tools: [{ name: "tool_a", parameters } as ToolDefinition], toolChoice: "required" as const });
+  const listOf = (items: object) => ({ type: "array", minItems: 100, items });
+  const askFor = async (schema: object, more: object = {}) => {
+    const { calls } = await ask(model, "y".repeat(2000), required({ type: "object", properties: { a: schema }, required: ["a"], ...more }));
+    return calls[0]!.arguments;
+  };
+
+  test("of very many tools with lists of lists gets 16 calls that share one budget", async () => {
+    const own = listOf({ $ref: "#/$defs/A" });
+    const parameters = { type: "object", required: ["a"], properties: { a: { $ref: "#/$defs/A" } }, $defs: { A: own } };
+    const many = Array.from({ length: 128 }, (_, n) => ({ name: `t${100 + n}`, parameters }));
+    const { calls } = await ask(model, many.map(({ name }) => name).join(" "), { tools: many });
+    expect(calls.map(({ name }) => name)).toEqual(many.slice(0, 16).map(({ name }) => name));
+    expect(calls.reduce((sum, { arguments: args }) => sum + args.length, 0)).toBeLessThan(600_000);
+    expect(calls.at(-1)!.arguments).toBe("{}");
+  });
+
+  test("with the rest of the tools gets their calls once the first have their results", async () => {
+    const many = Array.from({ length: 20 }, (_, n) => offer(`tool_${100 + n}`));
+    const text = many.map(({ name }) => name).join(" ");
+    const first = many.slice(0, 16).map(({ name }) => call(name, name));
+    const messages = [user(text), assistant("", ...first), ...first.map(({ id }) => result(id, "done"))];
+    expect((await callsFor(messages, { tools: many })).map(([name]) => name)).toEqual(["tool_116", "tool_117", "tool_118", "tool_119"]);
+  });
+
+  test.each([
+    ["a constant", { const: "z".repeat(700_000) }],
+    ["a default", { default: ["z".repeat(700_000)] }],
+    ["an enum", { enum: [{ ["z".repeat(700_000)]: 1 }] }],
+  ])("in lists of lists of %s that is very long gets none", async (_what, schema) => {
+    expect(await askFor(listOf(listOf(schema)))).toBe('{"a":[[""]]}');
+  });
+
+  test("in lists of constants that are not so long gets some of them", async () => {
+    const made = JSON.parse(await askFor(listOf(listOf({ const: "z".repeat(10_000) })))) as { a: string[][] };
+    expect(made.a[0]!.filter((item) => item.length === 10_000)).toHaveLength(26);
+    expect(made.a).toHaveLength(1);
+  });
+
+  test("in a constant that is nested without end gets an empty value", async () => {
+    const deep = JSON.parse(`${"[".repeat(200_000)}${"]".repeat(200_000)}`) as unknown;
+    expect(await askFor({ const: deep })).toBe('{"a":""}');
+  });
+
+  test("in a very long allOf or list of required names gets the first hundred", async () => {
+    const parts = Array.from({ length: 200_000 }, (_, n) => (n === 99 ? { required: ["a"] } : n === 100 ? { required: ["b"] } : {}));
+    const { calls } = await ask(model, "hi", required({ type: "object", allOf: parts }));
+    expect(calls[0]!.arguments).toBe('{"a":"hi"}');
+    const names = Array.from({ length: 200_000 }, (_, n) => `n${n}`);
+    const made = JSON.parse(await askFor({ type: "object", required: names })) as { a: object };
+    expect(Object.keys(made.a)).toEqual(names.slice(0, 100));
+  });
+
+  test("with very many other keywords costs no more where it refers to itself", async () => {
+    const padding = Object.fromEntries(Array.from({ length: 200_000 }, (_, n) => [`x-${n}`, n]));
+    const node = { ...padding, anyOf: [{ type: "array", minItems: 100, items: { $ref: "#/$defs/Node" } }] };
+    const start = performance.now();
+    await askFor({ $ref: "#/$defs/Node" }, { $defs: { Node: node } });
+    await askFor({ $ref: `#${"/a".repeat(500_000)}` });
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+});
+
 describe("the offline model's limits", () => {
   test("end a reply with length", async () => {
     const limited = await ask(model, "hi", { settings: { maxTokens: 5, maxCompletionTokens: 3 } });

@@ -355,6 +355,40 @@ describe("tool calls", () => {
     expect(calls.map(({ id }) => id)).toEqual(["a", "b"]);
   });
 
+  test("under an id that another one of the reply has get an id of their own", async () => {
+    const same = { id: "0" };
+    const first = { id: "0", name: "f", arguments: '{"n":1}' };
+    const second = { id: madeUp, name: "f", arguments: '{"n":2}' };
+    const byIndex = [entry("f", '{"n":1}', { ...same, index: 0 }), entry("f", '{"n":2}', { ...same, index: 1 })];
+    expect(await callsOf(byIndex)).toEqual([first, second]);
+    expect(await callsOf(...byIndex.map((one) => [one]))).toEqual([first, second]);
+    expect(await callsOf([entry("f", '{"n":1}', same), entry("f", '{"n":2}', same)])).toEqual([first, second]);
+    expect(await callsOf([entry("f", '{"n":1}', same)], [entry("f", '{"n":2}', same)])).toEqual([first, second]);
+    expect(await callsOf([entry("f", '{"n":1}', same)], [entry("g", '{"n":2}', same)])).toEqual([first, { ...second, name: "g" }]);
+    const toolCalls = [
+      { name: "f", id: "0", arguments: '{"n":1}' },
+      { name: "f", id: "0", arguments: '{"n":2}' },
+    ];
+    expect((await askStub({ toolCalls, whole: true })).calls).toEqual([first, second]);
+  });
+
+  test("under one id thrice have three, and each gets the arguments of its own index", async () => {
+    const begun = [0, 1, 2].map((index) => entry("f", "", { index, id: "0" }));
+    const calls = await callsOf(begun, ...[2, 0, 1].map((index) => [entry(undefined, `{"n":${index}}`, { index })]));
+    expect(calls.map(({ arguments: args }) => args)).toEqual(['{"n":0}', '{"n":1}', '{"n":2}']);
+    expect(new Set(calls.map(({ id }) => id)).size).toBe(3);
+    expect(calls[0]!.id).toBe("0");
+  });
+
+  test.each([
+    ["a brace in a string", ['{"a":"}', '","b":"\\"}', '"}']],
+    ["an object in an object", ['{"a":{}', ',"b":[{}', "]}"]],
+    ["blanks after its end", ["{}", " ", "\n"]],
+    ["no object at all", ["7", "}", "8}"]],
+  ])("that repeat their name are one call in spite of %s", async (_what, parts) => {
+    expect(await callsOf(...parts.map((part) => [entry("f", part)]))).toEqual([{ id: madeUp, name: "f", arguments: parts.join("") }]);
+  });
+
   test("may name themselves late", async () => {
     expect(await callsOf([entry(undefined, '{"a":', { index: 3, id: "x" })], [entry("f", "1}", { index: 3 })])).toEqual([
       { id: "x", name: "f", arguments: '{"a":1}' },
