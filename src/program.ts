@@ -14,7 +14,6 @@ import { contractPath, docsPagePath, packageVersion } from "./config/package.ts"
 import { openModelCatalog } from "./model/catalog.ts";
 import { AgentTools } from "./runtime/agent-tools.ts";
 import { AgentDirectory } from "./service/agent-directory.ts";
-import { AuthService } from "./service/auth-service.ts";
 import { Lanes } from "./service/lanes.ts";
 import { RunService } from "./service/run-service.ts";
 import { SessionService } from "./service/session-service.ts";
@@ -60,6 +59,7 @@ export function openProgram(config: Config, log: Logger): Program {
     const { Contract } = await import("./http/contract.ts");
     const { createOperations } = await import("./http/operations/index.ts");
     const { createHttpServer } = await import("./http/server.ts");
+    const { AuthService } = await import("./service/auth-service.ts");
     const document = await readFile(contractPath, "utf8");
     const contractDocument = JSON.parse(document) as { [key: string]: unknown };
     const { gateway } = config;

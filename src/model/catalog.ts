@@ -3,7 +3,7 @@
  *
  * Deliberately absent: asking providers what they offer. A provider without a `models` list takes any model id.
  */
-import { Agent } from "undici";
+import type { Agent } from "undici";
 import type { ProviderConfig } from "../config/config.ts";
 import type { Model, ModelCatalog } from "../domain/model.ts";
 import { builtinModel, builtinRef } from "./builtin.ts";
@@ -15,7 +15,10 @@ const maxModels = 1000;
 const maxRefLength = 512;
 
 export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCatalog {
-  const pool = new Agent({ connect: { timeout: connectTimeoutMs } });
+  let pool: Promise<Agent> | undefined;
+  // Made by the first call: a run on the built-in model does not wait for an HTTP client it has no use for.
+  const openPool = (): Promise<Agent> =>
+    (pool ??= import("undici").then((undici) => new undici.Agent({ connect: { timeout: connectTimeoutMs } })));
   const byId = new Map(providers.map((provider) => [provider.id, provider]));
   const models = new Map<string, Model>();
 
@@ -27,7 +30,7 @@ export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCat
     if (!provider) return undefined;
     if (provider.api === "builtin") return modelId === "offline" ? builtinModel(ref) : undefined;
     if (provider.models.length > 0 && !provider.models.includes(modelId)) return undefined;
-    return openaiCompatibleModel(provider, modelId, pool);
+    return openaiCompatibleModel(provider, modelId, openPool);
   }
 
   return {
@@ -41,7 +44,7 @@ export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCat
       return model;
     },
     refs: () => [...new Set([...providers.flatMap(refsOf), builtinRef])],
-    close: () => pool.destroy(),
+    close: async () => (await pool)?.destroy(),
   };
 }
 

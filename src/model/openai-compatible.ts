@@ -4,12 +4,11 @@
  * Always streams. The iterator is written by hand rather than as a generator, so that `return()` closes the connection
  * even while a `next()` waits, and because it is the path of every chunk. One `next()` at a time, as `for await` does.
  */
-import type { Dispatcher } from "undici";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Model, ModelEvent, ModelRequest } from "../domain/model.ts";
 import { drain, EventStreamBody, WholeBody, type ReplyBody } from "./openai-body.ts";
-import { Connection } from "./openai-connection.ts";
+import { Connection, type Pool } from "./openai-connection.ts";
 import { ProviderErrors } from "./openai-errors.ts";
 import { ReplyDecoder } from "./openai-reply.ts";
 import { encodeRequest } from "./openai-request.ts";
@@ -17,8 +16,8 @@ import { encodeRequest } from "./openai-request.ts";
 /** How long the rest of a reply may take after its finish reason: usage, `[DONE]`, the end. */
 const afterFinishMs = 5000;
 
-export function openaiCompatibleModel(provider: ProviderConfig, modelId: string, dispatcher: Dispatcher): Model {
-  const connection = new Connection(provider, dispatcher, new ProviderErrors(provider));
+export function openaiCompatibleModel(provider: ProviderConfig, modelId: string, pool: Pool): Model {
+  const connection = new Connection(provider, pool, new ProviderErrors(provider));
   return {
     ref: `${provider.id}/${modelId}`,
     stream: (request, signal) => ({ [Symbol.asyncIterator]: () => new ReplyStream(connection, modelId, request, signal) }),

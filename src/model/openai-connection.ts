@@ -17,17 +17,20 @@ const retryStatuses = new Set([429, 500, 502, 503, 504]);
 const maxErrorBodyBytes = 64 * 1024;
 const errorBodyTimeoutMs = 5000;
 
+/** The connections to all providers; opened on first use. */
+export type Pool = () => Promise<Dispatcher>;
+
 export type Reply = Pick<Dispatcher.ResponseData, "headers" | "body">;
 
 /** One provider's chat completions address. */
 export class Connection {
   readonly errors: ProviderErrors;
-  readonly #dispatcher: Dispatcher;
+  readonly #pool: Pool;
   readonly #options: Omit<Dispatcher.RequestOptions, "body" | "signal">;
 
-  constructor(provider: ProviderConfig, dispatcher: Dispatcher, errors: ProviderErrors) {
+  constructor(provider: ProviderConfig, pool: Pool, errors: ProviderErrors) {
     this.errors = errors;
-    this.#dispatcher = dispatcher;
+    this.#pool = pool;
     const url = new URL(provider.baseUrl);
     this.#options = {
       method: "POST",
@@ -54,7 +57,8 @@ export class Connection {
   async #attempt(body: string, signal: AbortSignal): Promise<{ reply: Reply } | { error: GatewayError; mayRetry: boolean }> {
     let reply: Dispatcher.ResponseData;
     try {
-      reply = await this.#dispatcher.request({ ...this.#options, body, signal });
+      const pool = await this.#pool();
+      reply = await pool.request({ ...this.#options, body, signal });
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       return { error: this.errors.fromThrown(thrown), mayRetry: isConnectionFailure(thrown) };
