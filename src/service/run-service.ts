@@ -173,8 +173,9 @@ export class RunService {
         this.#parts.log.warn({ err: thrown }, "the unanswered message of a run could not be kept");
         return end;
       }
-      // Another process may have gone on with the session meanwhile; then at least what the caller said is kept.
-      return this.#keep(conversation, progress, failed(progress, thrown));
+      const failure = failed(progress, thrown);
+      // Another process has gone on with the session meanwhile; then at least what the caller said is kept.
+      return toGatewayError(thrown).code === "session_busy" ? this.#keep(conversation, progress, failure) : failure;
     }
   }
 

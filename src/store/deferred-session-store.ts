@@ -5,10 +5,12 @@
  * Deliberately absent: retries. A database that could not be opened is tried again by the next use.
  */
 import type { SessionKey, SessionMemory, SessionStore, Transcript, TurnRecord } from "../domain/session.ts";
+import { closedError } from "./store-errors.ts";
 
 export class DeferredSessionStore implements SessionStore {
   readonly #open: () => Promise<SessionStore>;
   #opened: Promise<SessionStore> | undefined;
+  #isClosed = false;
 
   constructor(open: () => Promise<SessionStore>) {
     this.#open = open;
@@ -35,11 +37,13 @@ export class DeferredSessionStore implements SessionStore {
   }
 
   async close(): Promise<void> {
-    const opened = this.#opened;
-    await (await opened?.catch(() => undefined))?.close();
+    this.#isClosed = true;
+    await (await this.#opened?.catch(() => undefined))?.close();
   }
 
+  /** Once closed, nothing opens the database again; who came before that is served before it closes. */
   #store(): Promise<SessionStore> {
+    if (this.#isClosed) return Promise.reject(closedError());
     this.#opened ??= this.#open().catch((thrown: unknown) => {
       this.#opened = undefined;
       throw thrown;

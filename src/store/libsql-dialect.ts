@@ -50,64 +50,110 @@ class TransactionalAdapter extends SqliteAdapter {
 class LibsqlDriver extends SqliteDriver {
   readonly #database: Database.Database;
   readonly #lockPatienceMs: number;
-  readonly #connection: LibsqlConnection;
+  readonly #statements: Statements;
+  /** Settles when the last of the transactions that wait for the write lock has had its turn. */
+  #lastTurn: Promise<void> = Promise.resolve();
 
   constructor(database: Database.Database, lockPatienceMs: number) {
     super({ database });
     this.#database = database;
     this.#lockPatienceMs = lockPatienceMs;
-    this.#connection = new LibsqlConnection(database, lockPatienceMs);
+    this.#statements = new Statements(database);
   }
 
-  /** The base class holds the queue for the one connection; what it hands out is ours. */
-  override async acquireConnection(): Promise<DatabaseConnection> {
+  /** The base class holds the queue for the one connection; what it hands out is ours. Patience begins with the queueing. */
+  override async acquireConnection(): Promise<LibsqlConnection> {
+    const deadline = this.#deadline();
     await super.acquireConnection();
-    return this.#connection;
+    return new LibsqlConnection(this.#statements, deadline);
   }
 
-  override async beginTransaction(): Promise<void> {
-    await patiently(this.#lockPatienceMs, () => this.#database.exec("begin immediate"));
+  /**
+   * While the write lock is held elsewhere, the connection is free for others: a read needs no lock. Of those that wait, one
+   * tries at a time; the others try when their turn comes, and only once if their patience has ended meanwhile.
+   */
+  override async beginTransaction({ deadline }: LibsqlConnection): Promise<void> {
+    if (this.#tryBegin(deadline)) return;
+    await super.releaseConnection();
+    const turn = this.#lastTurn.then(() => this.#acquireAndBegin(deadline));
+    this.#lastTurn = turn.catch(() => undefined);
+    await turn;
   }
 
   override async commitTransaction(): Promise<void> {
-    await patiently(this.#lockPatienceMs, () => this.#database.exec("commit"));
+    await patiently(this.#deadline(), () => this.#database.exec("commit"));
   }
 
   /** After a full disk, for one, SQLite has rolled back already. */
   override async rollbackTransaction(): Promise<void> {
-    if (this.#database.inTransaction) await patiently(this.#lockPatienceMs, () => this.#database.exec("rollback"));
+    if (this.#database.inTransaction) await patiently(this.#deadline(), () => this.#database.exec("rollback"));
   }
 
-  /** libsql closes the file for good only when its statements are collected, so what the log holds is moved over here. */
+  /**
+   * Statements are refused first and the connection is waited for then: libsql takes the whole process down when a connection is
+   * closed under a transaction. It closes the file for good only when its statements are collected, so what the log holds is
+   * moved over here.
+   */
   override async destroy(): Promise<void> {
-    this.#connection.forgetStatements();
+    this.#statements.close();
+    await super.acquireConnection();
     try {
       if (this.#database.open) this.#database.pragma("wal_checkpoint(TRUNCATE)");
     } catch {
       // Nothing is lost: the next one to open the database reads the log.
     }
-    await super.destroy();
+    try {
+      await super.destroy();
+    } finally {
+      // Those still in the queue are to learn that the statements are closed.
+      await super.releaseConnection();
+    }
+  }
+
+  /** Whether it resolves or rejects, the caller has the connection again. */
+  async #acquireAndBegin(deadline: number): Promise<void> {
+    await super.acquireConnection();
+    while (!this.#tryBegin(deadline)) {
+      await super.releaseConnection();
+      await sleep(pauseMs);
+      await super.acquireConnection();
+    }
+  }
+
+  #deadline(): number {
+    return performance.now() + this.#lockPatienceMs;
+  }
+
+  #tryBegin(deadline: number): boolean {
+    this.#statements.refuseIfClosed();
+    try {
+      this.#database.exec("begin immediate");
+      return true;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error;
+      return false;
+    }
   }
 }
 
+/** The one connection, lent to a query or a transaction that waits for locks until `deadline`. */
 class LibsqlConnection implements DatabaseConnection {
-  readonly #database: Database.Database;
-  readonly #lockPatienceMs: number;
-  readonly #prepared = new Map<string, Database.Statement>();
+  readonly deadline: number;
+  readonly #statements: Statements;
 
-  constructor(database: Database.Database, lockPatienceMs: number) {
-    this.#database = database;
-    this.#lockPatienceMs = lockPatienceMs;
+  constructor(statements: Statements, deadline: number) {
+    this.deadline = deadline;
+    this.#statements = statements;
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const statement = await patiently(this.#lockPatienceMs, () => this.#prepare(sql));
+    const statement = await patiently(this.deadline, () => this.#statements.prepare(sql));
     try {
-      if (statement.reader) return { rows: (await patiently(this.#lockPatienceMs, () => statement.all(parameters))) as R[] };
-      const { changes } = await patiently(this.#lockPatienceMs, () => statement.run(parameters));
+      if (statement.reader) return { rows: (await patiently(this.deadline, () => statement.all(parameters))) as R[] };
+      const { changes } = await patiently(this.deadline, () => statement.run(parameters));
       return { rows: [], numAffectedRows: BigInt(changes) };
     } catch (error) {
-      this.#prepared.delete(sql);
+      this.#statements.forget(sql);
       throw error;
     }
   }
@@ -115,12 +161,20 @@ class LibsqlConnection implements DatabaseConnection {
   streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error("The session store does not stream rows.");
   }
+}
 
-  forgetStatements(): void {
-    this.#prepared.clear();
+/** Prepared once, used again; none once closed. */
+class Statements {
+  readonly #database: Database.Database;
+  readonly #prepared = new Map<string, Database.Statement>();
+  #isClosed = false;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
   }
 
-  #prepare(sql: string): Database.Statement {
+  prepare(sql: string): Database.Statement {
+    this.refuseIfClosed();
     let statement = this.#prepared.get(sql);
     if (statement === undefined) {
       if (this.#prepared.size >= maxPrepared) this.#prepared.clear();
@@ -129,10 +183,23 @@ class LibsqlConnection implements DatabaseConnection {
     }
     return statement;
   }
+
+  forget(sql: string): void {
+    this.#prepared.delete(sql);
+  }
+
+  refuseIfClosed(): void {
+    if (this.#isClosed) throw new Error("The session database is closed.");
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#prepared.clear();
+  }
 }
 
-async function patiently<T>(patienceMs: number, attempt: () => T): Promise<T> {
-  const deadline = performance.now() + patienceMs;
+/** Tries at least once, and while a lock is held elsewhere, again until `deadline`. */
+async function patiently<T>(deadline: number, attempt: () => T): Promise<T> {
   for (;;) {
     try {
       return attempt();

@@ -3,21 +3,19 @@
  *
  * A refusal is a plain error whose message the model reads. Deliberately absent: forgetting; a name is saved over.
  */
-import type { Kysely } from "kysely";
-
 import type { SessionKey, SessionMemory } from "../domain/session.ts";
-import type { StoreTables } from "./schema.ts";
-import { guardStore, isStorableText, MemoryRefused } from "./store-errors.ts";
+import type { GuardedDatabase } from "./guarded-database.ts";
+import { isStorableText, MemoryRefused } from "./store-errors.ts";
 
 export const memoryLimits = { nameLength: 128, valueBytes: 16 * 1024, names: 256 } as const;
 
 export class StoredMemory implements SessionMemory {
-  readonly #db: Kysely<StoreTables>;
+  readonly #db: GuardedDatabase;
   readonly #nextId: () => string;
   readonly #sessionKey: SessionKey;
   readonly #agentId: string;
 
-  constructor(db: Kysely<StoreTables>, nextId: () => string, sessionKey: SessionKey, agentId: string) {
+  constructor(db: GuardedDatabase, nextId: () => string, sessionKey: SessionKey, agentId: string) {
     this.#db = db;
     this.#nextId = nextId;
     this.#sessionKey = sessionKey;
@@ -31,8 +29,8 @@ export class StoredMemory implements SessionMemory {
     const session_key = this.#sessionKey;
     const session = { key: session_key, agent_id: this.#agentId, leaf_id: null, created_at: now, updated_at: now };
     const memory = { id: this.#nextId(), session_key, name, value, updated_at: now };
-    await guardStore(() =>
-      this.#db.transaction().execute(async (trx) => {
+    await this.#db.run((db) =>
+      db.transaction().execute(async (trx) => {
         // Locks the session's row, so that two writers cannot both count the last free place.
         await trx
           .insertInto("sessions")
@@ -56,8 +54,8 @@ export class StoredMemory implements SessionMemory {
   }
 
   async recall(): Promise<ReadonlyMap<string, string>> {
-    const rows = await guardStore(() =>
-      this.#db.selectFrom("memories").where("session_key", "=", this.#sessionKey).select(["name", "value"]).orderBy("id").execute(),
+    const rows = await this.#db.run((db) =>
+      db.selectFrom("memories").where("session_key", "=", this.#sessionKey).select(["name", "value"]).orderBy("id").execute(),
     );
     return new Map(rows.map(({ name, value }) => [name, value]));
   }

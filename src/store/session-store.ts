@@ -4,35 +4,42 @@
  * Instructions (`system`, `developer`) are dropped here, so that callers may hand over a request's messages as they came.
  * Deliberately absent: SQL of one database only, caching (the row is the truth), and retention.
  */
+import { setImmediate as otherWork } from "node:timers/promises";
+
 import { sql } from "kysely";
 import type { Kysely, Transaction } from "kysely";
 
 import { GatewayError } from "../domain/errors.ts";
 import { isSystemMessage } from "../domain/message.ts";
 import type { SessionKey, SessionMemory, SessionStore, Transcript, TurnRecord } from "../domain/session.ts";
+import { GuardedDatabase } from "./guarded-database.ts";
 import { decodeBody, encodeBody } from "./message-body.ts";
 import type { StoredMessage } from "./message-body.ts";
 import { createOrderedIds } from "./ordered-id.ts";
 import type { MessagesTable, StoreTables } from "./schema.ts";
 import { StoredMemory } from "./session-memory.ts";
-import { guardStore, isStorableText } from "./store-errors.ts";
+import { isStorableText } from "./store-errors.ts";
 
-/** Databases bound the parameters of one statement: a turn longer than this takes several, in the same transaction. */
+/**
+ * Databases bound the parameters of one statement: a turn longer than this takes several, in the same transaction.
+ * Between them the process gets to its other work.
+ */
 const maxRowsPerInsert = 500;
 const staleRetryAfterMs = 1_000;
+const defaultClosePatienceMs = 5_000;
 
 export class StoredSessions implements SessionStore {
-  readonly #db: Kysely<StoreTables>;
+  readonly #db: GuardedDatabase;
   readonly #nextId = createOrderedIds();
 
-  /** Takes over `db`: closing the store closes it. */
-  constructor(db: Kysely<StoreTables>) {
-    this.#db = db;
+  /** Takes over `db`: closing the store closes it, once what has begun is done or `closePatienceMs` have passed. */
+  constructor(db: Kysely<StoreTables>, closePatienceMs: number = defaultClosePatienceMs) {
+    this.#db = new GuardedDatabase(db, closePatienceMs);
   }
 
   async readTranscript(sessionKey: SessionKey): Promise<Transcript> {
     refuseUnstorableKey(sessionKey);
-    const rows = await guardStore(() => selectActivePath(this.#db, sessionKey).execute());
+    const rows = await this.#db.run((db) => selectActivePath(db, sessionKey).execute());
     return { leafId: rows.at(-1)?.id, messages: rows.map(({ id, body }) => decodeBody(body, id)) };
   }
 
@@ -45,8 +52,10 @@ export class StoredSessions implements SessionStore {
     const messages = record.messages.filter((message): message is StoredMessage => !isSystemMessage(message));
     if (messages.length === 0) return;
     const now = new Date().toISOString();
-    const rows = this.#chain(record, messages, now);
-    await guardStore(() => this.#db.transaction().execute((trx) => insertTurn(trx, record, rows, now)));
+    await this.#db.run(async (db) => {
+      const rows = await this.#chain(record, messages, now);
+      await db.transaction().execute((trx) => insertTurn(trx, record, rows, now));
+    });
   }
 
   memoryOf(sessionKey: SessionKey, agentId: string): SessionMemory {
@@ -55,18 +64,21 @@ export class StoredSessions implements SessionStore {
   }
 
   async check(): Promise<void> {
-    await guardStore(() => this.#db.selectFrom("sessions").select("key").limit(1).execute());
+    await this.#db.run((db) => db.selectFrom("sessions").select("key").limit(1).execute());
   }
 
   async close(): Promise<void> {
-    await guardStore(() => this.#db.destroy());
+    await this.#db.close();
   }
 
-  #chain(record: TurnRecord, messages: readonly StoredMessage[], now: string): MessagesTable[] {
+  async #chain(record: TurnRecord, messages: readonly StoredMessage[], now: string): Promise<MessagesTable[]> {
+    const rows: MessagesTable[] = [];
     let parentId = record.parentId ?? null;
-    return messages.map((message) => {
-      const row: MessagesTable = {
-        id: this.#nextId(),
+    for (const message of messages) {
+      if (rows.length > 0 && rows.length % maxRowsPerInsert === 0) await otherWork();
+      const id = this.#nextId();
+      rows.push({
+        id,
         session_key: record.sessionKey,
         parent_id: parentId,
         run_id: record.runId,
@@ -74,10 +86,10 @@ export class StoredSessions implements SessionStore {
         body: encodeBody(message),
         state: record.isAnswered ? "active" : "unanswered",
         created_at: now,
-      };
-      parentId = row.id;
-      return row;
-    });
+      });
+      parentId = id;
+    }
+    return rows;
   }
 }
 
@@ -116,6 +128,7 @@ async function insertTurn(trx: Transaction<StoreTables>, record: TurnRecord, row
     });
   }
   for (let start = 0; start < rows.length; start += maxRowsPerInsert) {
+    if (start > 0) await otherWork();
     await trx
       .insertInto("messages")
       .values(rows.slice(start, start + maxRowsPerInsert))

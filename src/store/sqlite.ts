@@ -15,11 +15,11 @@ import type { StoreTables } from "./schema.ts";
 
 /** While opening, nothing else runs: waiting inside SQLite is the simplest there. */
 const openingBusyTimeoutMs = 5_000;
-/** Afterwards SQLite gives up soon and the driver waits without holding up the process. */
-const busyTimeoutMs = 10;
+/** Afterwards SQLite gives up at once and the driver waits without holding up the process. */
+const busyTimeoutMs = 0;
 const defaultLockPatienceMs = 5_000;
 
-/** `lockPatienceMs`: how long a query waits for a lock of another connection before it fails. */
+/** `lockPatienceMs`: how long a query waits for a lock of another connection before it fails, counted from when it was queued. */
 export function openSqlite(databasePath: string, lockPatienceMs: number = defaultLockPatienceMs): Kysely<StoreTables> {
   if (databasePath !== ":memory:") createPrivately(databasePath);
   const database = new Database(databasePath);

@@ -10,14 +10,15 @@ export class MemoryRefused extends Error {
   override readonly name = "MemoryRefused";
 }
 
-/** Runs a query; whatever the driver throws becomes `store_unavailable`, with the driver's error as the private cause. */
-export async function guardStore<T>(query: () => Promise<T>): Promise<T> {
-  try {
-    return await query();
-  } catch (error) {
-    if (error instanceof GatewayError || error instanceof MemoryRefused) throw error;
-    throw new GatewayError("store_unavailable", "The session store cannot be used at the moment. Try again later.", { cause: error });
-  }
+/** Whatever a query threw, as the caller may see it: the driver's error becomes the private cause of `store_unavailable`. */
+export function publicError(thrown: unknown): GatewayError | MemoryRefused {
+  if (thrown instanceof GatewayError || thrown instanceof MemoryRefused) return thrown;
+  return new GatewayError("store_unavailable", "The session store cannot be used at the moment. Try again later.", { cause: thrown });
+}
+
+/** For a call that came after the store was closed. */
+export function closedError(): GatewayError | MemoryRefused {
+  return publicError(new Error("The session store is closed."));
 }
 
 /**
