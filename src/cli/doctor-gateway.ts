@@ -2,6 +2,8 @@
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import { createServer } from "node:net";
+// Not Node's own: its fetch never settles when a server hangs up at once.
+import { fetch } from "undici";
 import type { Config } from "../config/config.ts";
 import { isLoopbackHost } from "../config/gateway.ts";
 import type { Origins } from "../config/origins.ts";

@@ -4,6 +4,8 @@
  * Neither keys nor what a provider says is ever printed. Providers that only might be there (an Ollama that nobody named)
  * are not asked; a provider that no agent uses cannot fail the check-up.
  */
+// Not Node's own: its fetch never settles when a server hangs up at once.
+import { fetch } from "undici";
 import type { Config, ProviderConfig } from "../config/config.ts";
 import type { Origins } from "../config/origins.ts";
 import type { Finding } from "./findings.ts";

@@ -12,6 +12,8 @@ export type OllamaProbe = (origin: string) => Promise<string | undefined>;
 
 export const probeOllama: OllamaProbe = async (origin) => {
   try {
+    // Not Node's own: its fetch never settles when a server hangs up at once. Loaded here, because few starts need it.
+    const { fetch } = await import("undici");
     const response = await fetch(`${origin}/api/tags`, { signal: AbortSignal.timeout(probeLimitMs), redirect: "error" });
     if (!response.ok) {
       await response.body?.cancel();
