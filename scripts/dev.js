@@ -5,18 +5,21 @@
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { parseEnv } from "node:util";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const own = process.argv.slice(2);
 const env = { ...process.env };
 const envFile = existsSync(`${root}.env`) ? [`--env-file=${root}.env`] : [];
 
-const hasConfig = Boolean(env.OPENCLAW_CONFIG_PATH) || envFile.length > 0 || own.some((arg) => arg.startsWith("--config"));
+const inFile = envFile.length > 0 ? parseEnv(readFileSync(`${root}.env`, "utf8")) : {};
+
+const hasConfig = Boolean(env.OPENCLAW_CONFIG_PATH || inFile.OPENCLAW_CONFIG_PATH) || own.some((arg) => arg.startsWith("--config"));
 if (!hasConfig) {
   env.OPENCLAW_CONFIG_PATH = `${root}examples/quickstart.json5`;
-  if (!env.OPENCLAW_GATEWAY_TOKEN) {
+  if (!env.OPENCLAW_GATEWAY_TOKEN && !inFile.OPENCLAW_GATEWAY_TOKEN) {
     env.OPENCLAW_GATEWAY_TOKEN = randomBytes(24).toString("base64url");
     process.stdout.write(`token for this session: ${env.OPENCLAW_GATEWAY_TOKEN}\n`);
   }

@@ -55,6 +55,6 @@ function withNavigation(html: string): string {
 <style>#guides a{margin-right:1.25em;display:inline-block;color:#0b57d0}</style>
 ${navigation(reference.target)}
 </nav>
-<script>document.getElementById("guides").hidden = location.pathname.endsWith("/docs");</script>`;
+<script>document.getElementById("guides").hidden = /\\/docs\\/?$/.test(location.pathname);</script>`;
   return html.replace("<body>", `<body>\n${bar}`);
 }

@@ -103,7 +103,7 @@ describe("who may import whom", () => {
       [/^(koa|koa-.*|@koa\/.*|openapi-backend|proxy-addr)(\/|$)/, "http"],
       [/^(kysely|libsql)(\/|$)/, "store"],
       [/^commander(\/|$)/, "cli"],
-      [/^(undici|eventsource-parser)(\/|$)/, "model"],
+      [/^eventsource-parser(\/|$)/, "model"],
       [/^(json5|zod)(\/|$)/, "config"],
     ];
     const astray = imports.filter(({ from, to }) => places.some(([name, room]) => name.test(to) && roomOf(from) !== room));

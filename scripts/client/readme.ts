@@ -17,6 +17,8 @@ A typed client for the HTTP surface of ${title} ${version}, made from its contra
 npm install @clawgate/client
 \`\`\`
 
+From a checkout of the gateway: \`npm ci\` there, then \`npm pack\` in \`generated/client\`, and install the file it makes.
+
 ## Quick start
 
 The examples read where the gateway is and its token from the environment.

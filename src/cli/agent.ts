@@ -19,8 +19,11 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
     exitCode = exitCodes.interrupted;
     stop.abort();
   };
-  const timer =
-    flags.timeout === undefined ? undefined : setTimeout(() => ((exitCode = exitCodes.timedOut), stop.abort()), flags.timeout * 1000);
+  const giveUp = (): void => {
+    exitCode = exitCodes.timedOut;
+    stop.abort();
+  };
+  const timer = flags.timeout === undefined ? undefined : setTimeout(giveUp, flags.timeout * 1000);
   process.once("SIGINT", interrupt);
   // Whoever read the output has gone (`| head`): there is nobody left to run for.
   process.stdout.on("error", () => stop.abort());
@@ -30,7 +33,7 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
     const events = canAnimate(process.stderr) ? drawProgress(run.events, process.stderr, isTextShown) : run.events;
     const result = await foldRun(flags.json ? events : printText(events, process.stdout));
     if (flags.json) console.log(JSON.stringify(jsonOf(run, result)));
-    return report(result.end, flags) ? exitCodes.ok : exitCode;
+    return report(result.end, exitCode, flags) ? exitCodes.ok : exitCode;
   } catch (thrown) {
     const { message, code } = thrown as GatewayError;
     if (flags.json) console.log(JSON.stringify({ status: "failed", error: { message, code } }));
@@ -86,8 +89,9 @@ function jsonOf(run: Run, { text, refusal, reasoning, toolCalls, end }: RunResul
 }
 
 /** Says on stderr how a run ended that did not complete. */
-function report(end: RunEnd, { json }: AgentFlags): boolean {
+function report(end: RunEnd, exitCode: number, { json, timeout }: AgentFlags): boolean {
   if (end.status === "completed") return true;
-  if (!json) console.error(end.status === "failed" ? end.error.message : "The run was aborted.");
+  const why = exitCode === exitCodes.timedOut ? `The run took longer than --timeout ${timeout} s and was stopped.` : "The run was aborted.";
+  if (!json) console.error(end.status === "failed" ? end.error.message : why);
   return false;
 }

@@ -2,7 +2,7 @@
  * The terminal face: which commands there are and what their flags mean. Each command's work is in a file of its
  * own, loaded when it is asked for, so that the light ones start at once.
  */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { packageVersion } from "../config/package.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { AgentFlags, ConfigFlags, DoctorFlags, GatewayFlags, InitFlags } from "./flags.ts";
@@ -62,7 +62,7 @@ function addGateway(program: Command, end: End): void {
     .description("Serve the HTTP API until it is stopped with Ctrl-C or SIGTERM.")
     .option(configFlag, configHelp)
     .option("--port <number>", "port to listen on; default 18789", toPort)
-    .option("--bind <where>", "loopback, lan, auto or custom; default loopback")
+    .addOption(new Option("--bind <where>", "where to listen; default loopback").choices(["loopback", "lan", "auto", "custom"]))
     .option("--token <secret>", "the token that callers must send")
     .action(async (flags: GatewayFlags) => end(await (await import("./gateway.ts")).runGateway(flags)));
   teach(command, [

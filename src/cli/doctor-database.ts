@@ -21,7 +21,10 @@ export async function checkDatabase(config: Config): Promise<Finding> {
   } catch (thrown) {
     const { code, syscall } = thrown as NodeJS.ErrnoException;
     const why = syscall === undefined && thrown instanceof Error ? thrown.message : `${database} cannot be made (${code})`;
-    const fix = "make its folder writable for this user, or name another file in session.database";
+    const fix =
+      syscall === undefined
+        ? "see which other program has it open, and whether it is a SQLite file; or name another file in session.database"
+        : "make its folder writable for this user, or name another file in session.database";
     return { status: "fail", name, message: why, fix };
   }
 }

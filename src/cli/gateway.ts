@@ -40,6 +40,7 @@ function banner(config: Config, url: string): string {
   ];
   if (!chatCompletions.enabled) {
     lines.push("", "The chat endpoint is disabled. Set gateway.http.endpoints.chatCompletions.enabled: true in the config to enable it.");
+    if (config.path === undefined) lines.push("There is no config yet: `clawgate init` writes one with it enabled.");
     return lines.join("\n");
   }
   lines.push(

@@ -158,7 +158,11 @@ describe("a run that is stopped", () => {
   test("by --timeout exits 2 and closes the provider's connection", async () => {
     const held = await startHeldUpstream();
     const started = await startCli([...withConfig, "--message", "hi", "--timeout", "0.5"], { folder: await folderFor(held.url) });
-    expect(await started.result).toEqual({ code: 2, stdout: "", stderr: "The run was aborted.\n" });
+    expect(await started.result).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: "The run took longer than --timeout 0.5 s and was stopped.\n",
+    });
   });
 
   test("by --timeout with --json says so in the object", async () => {

@@ -127,13 +127,18 @@ describe("a start that cannot be", () => {
 
   test.each([
     ["--bind lan", ["--bind", "lan"], "other machines can reach this gateway, so it needs a secret"],
-    ["--bind somewhere", ["--bind", "somewhere"], "must be one of loopback, lan, auto, custom"],
     ["--bind custom without an address", ["--bind", "custom"], "gateway.customBindHost"],
     ["an empty --token", ["--token", ""], "--token"],
   ])("with %s exits 78 and says why", async (_, args, words) => {
     const { code, stdout, stderr } = await runCli(["gateway", "--port", "0", ...args]);
     expect({ code, stdout }).toEqual({ code: 78, stdout: "" });
     expect(stderr).toContain(words);
+  });
+
+  test("with --bind somewhere exits 64 and names the choices", async () => {
+    const { code, stdout, stderr } = await runCli(["gateway", "--bind", "somewhere"]);
+    expect({ code, stdout }).toEqual({ code: 64, stdout: "" });
+    expect(stderr).toContain("Allowed choices are loopback, lan, auto, custom.");
   });
 
   test("with a token and a password and no mode exits 78, and shows neither", async () => {

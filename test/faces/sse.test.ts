@@ -95,6 +95,13 @@ describe("a failure before the first event is an ordinary reply, also for a stre
     expect(response.headers.get("x-should-retry")).toBe("false");
     expect(await plainError(response)).toEqual({ status: 502, code: "upstream_error", param: null });
   });
+
+  test("and names the run that failed, so that its log lines can be found", async () => {
+    stub.reply({ status: 500, headers: { "x-should-retry": "false" }, body: "" });
+    const runId = (await gateway.chat(say("hi"))).headers.get("x-openclaw-run-id");
+    const lines = gateway.log().filter((line) => line["runId"] === runId);
+    expect(lines.map((line) => line["msg"])).toEqual(["run failed", "request failed"]);
+  });
 });
 
 describe("the chunks of one stream", () => {

@@ -46,7 +46,8 @@ Options:
   --config <file>   config file (JSON5); default: OPENCLAW_CONFIG_PATH, then
                     ~/.openclaw/openclaw.json
   --port <number>   port to listen on; default 18789
-  --bind <where>    loopback, lan, auto or custom; default loopback
+  --bind <where>    where to listen; default loopback (choices: "loopback",
+                    "lan", "auto", "custom")
   --token <secret>  the token that callers must send
   -h, --help        display help for command
 

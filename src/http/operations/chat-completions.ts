@@ -28,7 +28,7 @@ export function createChatCompletion({ runs, chatCompletions }: ChatParts): Oper
       return { status: 200, type: "text/event-stream", headers: replyHeaders, stream: chunksOf(run, encoder) };
     }
     const result = await foldRun(run.events);
-    const completion = encodeCompletion(run, body.model, result, completed(result.end));
+    const completion = encodeCompletion(run, body.model, result, completed(run, result.end));
     return { status: 200, type: "application/json", headers: replyHeaders, body: completion };
   };
 }
@@ -36,20 +36,20 @@ export function createChatCompletion({ runs, chatCompletions }: ChatParts): Oper
 async function* chunksOf(run: Run, encoder: ChunkEncoder): AsyncGenerator<Chunk> {
   for await (const event of run.events) {
     for (const chunk of encoder.encode(event)) yield chunk;
-    if (event.type === "run_end" && event.status === "failed") throw failure(event);
+    if (event.type === "run_end" && event.status === "failed") throw failure(run, event);
   }
 }
 
-function completed(end: RunEnd): Extract<RunEnd, { status: "completed" }> {
-  if (end.status === "failed") throw failure(end);
+function completed(run: Run, end: RunEnd): Extract<RunEnd, { status: "completed" }> {
+  if (end.status === "failed") throw failure(run, end);
   // Only a caller that has gone aborts its run, so nobody reads this.
   if (end.status === "aborted") throw new GatewayError("internal_error", "The run was aborted.");
   return end;
 }
 
-/** Official SDKs repeat a failed request by themselves; one whose tools have acted must not be. */
-function failure({ error, hasEffects }: Extract<RunEnd, { status: "failed" }>): Error {
-  return hasEffects ? new Refusal(error, { "x-should-retry": "false" }) : error;
+/** The run's id leads to its log lines. Official SDKs repeat a failed request by themselves; one whose tools have acted must not be. */
+function failure(run: Run, { error, hasEffects }: Extract<RunEnd, { status: "failed" }>): Refusal {
+  return new Refusal(error, { "x-openclaw-run-id": run.id, ...(hasEffects ? { "x-should-retry": "false" } : {}) });
 }
 
 /** The contract secures the operation, so there is always a principal. */
