@@ -930,6 +930,7 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 [name: string]: unknown;
             };
@@ -1044,6 +1045,7 @@ export interface components {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
                 "Retry-After": components["headers"]["RetryAfter"];
+                "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 [name: string]: unknown;
             };
@@ -1080,6 +1082,7 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 [name: string]: unknown;
             };
@@ -1092,6 +1095,7 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 [name: string]: unknown;
             };
@@ -1104,6 +1108,7 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 [name: string]: unknown;
             };
@@ -1116,6 +1121,7 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 [name: string]: unknown;
             };
@@ -1171,6 +1177,8 @@ export interface components {
          * @example 5f0c7d1e9a344b6f8a52c1d0e7b3f946
          */
         RunId: string;
+        /** @description The run that failed; its log lines carry the same id. Absent when none had begun. */
+        FailedRunId: string;
         /**
          * @description On streams. Proxies must neither keep nor repack them.
          * @example no-cache, no-transform
