@@ -31,7 +31,7 @@ const node = join(prefix, "node_modules", "node", "bin", "node");
 async function install(): Promise<string | undefined> {
   // What `npm test` tells its scripts is not meant for another npm, nor is what Jest needs of Node.
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_(package|lifecycle|command|execpath|config_local)|NODE_OPTIONS$)/.test(name),
+    ([name]) => !/^(npm_(package|lifecycle|command|execpath|config_local|config_ignore_scripts)|NODE_OPTIONS$)/.test(name),
   );
   const env = { ...Object.fromEntries(inherited), npm_config_fetch_retries: "0", npm_config_fetch_timeout: "15000" };
   const args = ["install", "--prefix", prefix, "--no-save", "--no-audit", "--no-fund", "--loglevel", "error", `node@${version}`];
