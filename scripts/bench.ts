@@ -9,7 +9,7 @@ import { availableParallelism, cpus } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { cliStart } from "./bench/cli-start.ts";
-import { cpuTicks, memoryMb } from "./bench/processes.ts";
+import { cpuTicks, memoryMb } from "./server-process.ts";
 import { formatResult, formatTarget, round, type ScenarioResult } from "./bench/report.ts";
 import { builtinModel, coldStart, firstToken, longStream, throughStub, warmUp } from "./bench/scenarios.ts";
 import { startSubjects, writeConfig, type Subjects } from "./bench/subjects.ts";

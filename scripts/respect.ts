@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { plainEnvironment, startServer } from "./bench/processes.ts";
+import { plainEnvironment, startServer } from "./server-process.ts";
 
 interface Check {
   readonly passed: boolean;

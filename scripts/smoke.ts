@@ -10,7 +10,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { memoryMb, plainEnvironment, startServer, type ServerProcess } from "./bench/processes.ts";
+import { memoryMb, plainEnvironment, startServer, type ServerProcess } from "./server-process.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const limits = { memoryMb: 150, firstAnswerMs: 20_000, commandMs: 20_000 };

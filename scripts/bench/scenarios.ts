@@ -4,7 +4,7 @@
  */
 import { stubText } from "../../test/support/stub-script.ts";
 import { Client, type Check } from "./load.ts";
-import { memoryMb } from "./processes.ts";
+import { memoryMb } from "../server-process.ts";
 import { ask, longText, models } from "./requests.ts";
 import { median, quantile, round, type Row, type ScenarioResult } from "./report.ts";
 import { startGateway, token, type Subjects } from "./subjects.ts";

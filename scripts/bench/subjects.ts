@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { plainEnvironment, startServer, type ServerProcess } from "./processes.ts";
+import { plainEnvironment, startServer, type ServerProcess } from "../server-process.ts";
 import { models } from "./requests.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -3,7 +3,7 @@
  * machine meets all of them, so that the ratios hold where the absolute numbers do not.
  */
 import { Client, type Check, type Load } from "./load.ts";
-import { cpuMs, cpuTicks, type ServerProcess } from "./processes.ts";
+import { cpuMs, cpuTicks, type ServerProcess } from "../server-process.ts";
 import type { Question } from "./requests.ts";
 import { median, quantile, round, type Row } from "./report.ts";
 
