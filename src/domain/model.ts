@@ -62,6 +62,7 @@ export interface ModelRequest {
   readonly messages: readonly Message[];
   /** Empty when no tool is offered. */
   readonly tools: readonly ToolDefinition[];
+  /** Without tools it speaks of nothing, and so does `settings.parallelToolCalls`: adapters leave both out, because providers refuse them. */
   readonly toolChoice?: ToolChoice;
   readonly settings: ModelSettings;
 }

@@ -42,8 +42,6 @@ export interface RunRequest {
 /** Whose tool is called: the caller's (the run stops and hands the call over) or the agent's (the run executes it). */
 export type ToolOwner = "caller" | "agent";
 
-export type RunStatus = "completed" | "failed" | "aborted";
-
 export type RunEvent =
   /** The session is busy with another run; this one waits its turn. */
   | { readonly type: "run_queued" }
@@ -78,8 +76,6 @@ export interface Run {
   readonly id: string;
   readonly agentId: AgentId;
   readonly sessionKey: SessionKey;
-  /** Whether anything of the run outlives it. */
-  readonly isStored: boolean;
   /** `<provider>/<model>`. */
   readonly model: string;
   /** Unix seconds. */

@@ -62,14 +62,10 @@ export interface ErrorReply {
   readonly error: GatewayError;
 }
 
-export function errorBody(error: GatewayError): ErrorBody {
-  const [, type] = statusTable[error.code];
-  return { error: { message: error.message, type, param: error.param ?? null, code: error.code } };
-}
-
 export function errorReply(thrown: unknown): ErrorReply {
   const error = thrown instanceof Refusal ? thrown.error : toGatewayError(thrown);
-  const [status] = statusTable[error.code];
+  const { code, message, param = null } = error;
+  const [status, type] = statusTable[code];
   return {
     status,
     headers: {
@@ -77,7 +73,7 @@ export function errorReply(thrown: unknown): ErrorReply {
       ...retryHeaders(error),
       ...(thrown instanceof Refusal ? thrown.headers : {}),
     },
-    body: errorBody(error),
+    body: { error: { message, type, param, code } },
     error,
   };
 }

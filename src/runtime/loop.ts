@@ -67,20 +67,21 @@ export async function* runTurns(input: LoopInput): AsyncGenerator<RunEvent> {
     }
     if (!finish) throw new GatewayError("upstream_error", `The model ${input.model.ref} stopped without saying why.`);
     if (offer.isForced) checkChoice(input.toolChoice, calls);
-    const goesOn = finish.reason === "tool_calls" && calls.ofAgent.length > 0 && calls.ofCaller.length === 0;
+    // A call that a token limit cut off may be no JSON: it is neither run nor kept, though the caller has seen it.
+    const areCallsWhole = finish.reason === "tool_calls";
+    const runnable = areCallsWhole ? calls.ofAgent : [];
+    const goesOn = runnable.length > 0 && calls.ofCaller.length === 0;
     const held = speech.endTurn(goesOn);
     if (held !== "") yield { type: "text_delta", text: held };
     for (const ended of calls.ends()) yield ended;
 
     const results: ToolMessage[] = [];
-    const runnable = finish.reason === "tool_calls" ? calls.ofAgent : [];
     for (const call of runnable) {
       const { content, isError } = await input.tools.call(call, input.agentToolNames, input.toolContext);
       results.push({ role: "tool", toolCallId: call.id, content: [{ type: "text", text: content }] });
       yield { type: "tool_result", call, content, isError };
     }
-    // A call that a token limit cut off may be no JSON: the caller has seen it, the history does without.
-    const toolCalls = finish.reason === "tool_calls" ? calls.all() : [];
+    const toolCalls = areCallsWhole ? calls.all() : [];
     const reply: AssistantMessage = { role: "assistant", content: speech.turnText, ...(refusal === "" ? {} : { refusal }), toolCalls };
     yield {
       type: "turn_end",
@@ -132,18 +133,9 @@ function offerTools({ agentToolNames, tools, callerTools, toolChoice, settings }
   const isForced = toolChoice === "required" || typeof toolChoice === "object";
   const own = isForced ? [] : tools.pick(agentToolNames).map((tool) => tool.definition);
   const offered = [...(toolChoice === "none" ? [] : callerTools), ...own];
-  const choice = toolChoice === "none" ? undefined : toolChoice;
-  // Providers refuse both fields when there is no tool they could speak of.
-  const { parallelToolCalls, ...others } = settings;
-  if (offered.length === 0) return { isForced, request: { tools: [], settings: others } };
-  return {
-    isForced,
-    request: {
-      tools: offered,
-      ...(choice === undefined ? {} : { toolChoice: choice }),
-      settings: parallelToolCalls === undefined ? others : settings,
-    },
-  };
+  // "none" speaks of the caller's tools: not offering them is all it takes.
+  const choice = toolChoice === undefined || toolChoice === "none" ? {} : { toolChoice };
+  return { isForced, request: { tools: offered, ...choice, settings } };
 }
 
 function checkChoice(choice: ToolChoice | undefined, calls: CallLog): void {

@@ -67,7 +67,7 @@ export class RunService {
    * Rejects with `model_not_found`, `invalid_value` (session key, tool names) or `session_busy`.
    */
   start(request: RunRequest, signal: AbortSignal): Promise<Run> {
-    // An async function, so that every refusal is a rejection.
+    // Inside a promise, so that every refusal is a rejection.
     return Promise.resolve().then(() => {
       const admitted = this.#admit(request, signal);
       return { ...admitted.run, events: this.#events(admitted, signal) };
@@ -89,7 +89,6 @@ export class RunService {
       id: randomUUID().replaceAll("-", ""),
       agentId: agent.id,
       sessionKey: session.key,
-      isStored: session.isStored,
       model: model.ref,
       createdAt: Math.floor(Date.now() / 1000),
     };

@@ -34,8 +34,7 @@ export class SessionService {
     }
     const transcript = await this.#store.readTranscript(session.key);
     const dialogue = sent.filter((message) => !isSystemMessage(message));
-    const input =
-      transcript.messages.length === 0 ? dialogue : dialogue.slice(dialogue.findLastIndex((message) => message.role === "assistant") + 1);
+    const input = transcript.messages.length === 0 ? dialogue : dialogue.slice(dialogue.findLastIndex(isAssistant) + 1);
     if (input.length === 0) {
       throw new GatewayError("invalid_value", "There is nothing new to answer: the last message must be a 'user' or 'tool' message.", {
         param: `messages[${sent.length - 1}]`,
@@ -58,20 +57,28 @@ export class SessionService {
   }
 }
 
-/** How often each id of a tool call still waits for its result; providers have been seen to give one id twice. */
-type OpenCalls = Map<string, number>;
+/** Ids of tool calls, each as often as it occurs: providers have been seen to give one id twice. */
+class IdCounts {
+  readonly #counts = new Map<string, number>();
 
-function openCalls(message: AssistantMessage): OpenCalls {
-  const open: OpenCalls = new Map();
-  for (const { id } of message.toolCalls) open.set(id, (open.get(id) ?? 0) + 1);
-  return open;
+  constructor(ids: readonly string[] = []) {
+    for (const id of ids) this.add(id);
+  }
+
+  add(id: string): void {
+    this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+  }
+
+  /** Takes one off; false when there was none. */
+  take(id: string): boolean {
+    const count = this.#counts.get(id) ?? 0;
+    if (count > 0) this.#counts.set(id, count - 1);
+    return count > 0;
+  }
 }
 
-/** Takes one call of that id off; false when none was open. */
-function close(open: OpenCalls, id: string): boolean {
-  const count = open.get(id) ?? 0;
-  if (count > 0) open.set(id, count - 1);
-  return count > 0;
+function callsOf(message: AssistantMessage): IdCounts {
+  return new IdCounts(message.toolCalls.map((call) => call.id));
 }
 
 /**
@@ -79,14 +86,14 @@ function close(open: OpenCalls, id: string): boolean {
  * is not judged again. `sent` gives the index for the error.
  */
 function checkToolResults(transcript: readonly Message[], input: readonly Message[], sent: readonly Message[]): void {
-  let open: OpenCalls = new Map();
+  let open = new IdCounts();
   for (const message of transcript.slice(Math.max(0, transcript.findLastIndex(isAssistant)))) {
-    if (isAssistant(message)) open = openCalls(message);
-    else if (message.role === "tool") close(open, message.toolCallId);
+    if (isAssistant(message)) open = callsOf(message);
+    else if (message.role === "tool") open.take(message.toolCallId);
   }
   for (const message of input) {
-    if (isAssistant(message)) open = openCalls(message);
-    else if (message.role === "tool" && !close(open, message.toolCallId)) {
+    if (isAssistant(message)) open = callsOf(message);
+    else if (message.role === "tool" && !open.take(message.toolCallId)) {
       const shown = message.toolCallId.slice(0, maxShownId);
       throw new GatewayError("invalid_value", `No tool call with the id '${shown}' is waiting for a result here.`, {
         param: `messages[${sent.indexOf(message)}].tool_call_id`,
@@ -104,13 +111,13 @@ function isAssistant(message: Message): message is AssistantMessage {
 /** A caller may walk away from a tool call; providers refuse a history with an unanswered one, so it gets an answer that says so. */
 function settleToolCalls(history: readonly Message[]): Message[] {
   const backwards: Message[] = [];
-  const answers: OpenCalls = new Map();
+  let answers = new IdCounts();
   for (const message of history.toReversed()) {
-    if (message.role === "tool") answers.set(message.toolCallId, (answers.get(message.toolCallId) ?? 0) + 1);
+    if (message.role === "tool") answers.add(message.toolCallId);
     if (isAssistant(message)) {
-      const unanswered = message.toolCalls.filter((call) => !close(answers, call.id));
+      const unanswered = message.toolCalls.filter((call) => !answers.take(call.id));
       backwards.push(...unanswered.toReversed().map(({ id }) => noResult(id)));
-      answers.clear();
+      answers = new IdCounts();
     }
     backwards.push(message);
   }
