@@ -8,7 +8,8 @@ import type { ConfigPath, Findings } from "./config-error.ts";
 import type { ProviderConfig } from "./config.ts";
 import { suggest } from "./nearest.ts";
 import { resolveOllamaOrigin } from "./ollama.ts";
-import { defaultProviderTimeoutMs, type ConfigFile } from "./schema.ts";
+import { defaultProviderTimeoutMs } from "./schema-models.ts";
+import type { ConfigFile } from "./schema.ts";
 import { given } from "./source.ts";
 
 export interface Providers {

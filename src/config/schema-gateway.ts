@@ -1,0 +1,98 @@
+/** The `gateway` section of the config file: the network side. */
+import { z } from "zod";
+import { milliseconds, text } from "./schema-values.ts";
+
+const rateLimitSchema = z
+  .strictObject({
+    maxAttempts: z
+      .int()
+      .min(1)
+      .default(10)
+      .describe("Wrong secrets a client may send within windowMs before it is locked out. Default 10."),
+    windowMs: milliseconds().default(60_000).describe("Milliseconds over which wrong secrets are counted. Default 60000."),
+    lockoutMs: milliseconds()
+      .default(300_000)
+      .describe("Milliseconds a client stays locked out; the right secret is refused too meanwhile. Default 300000."),
+    exemptLoopback: z.boolean().default(true).describe("Clients on this machine are neither counted nor delayed. Default true."),
+  })
+  .describe("Limits failed logins per client address. Active only when this key is set; {} takes all defaults.");
+
+const authSchema = z
+  .strictObject({
+    mode: z
+      .enum(["token", "password", "none"])
+      .optional()
+      .describe("How callers prove themselves. Left out, it follows from the one secret that is there. `none` is for loopback only."),
+    token: text()
+      .optional()
+      .describe(
+        "The secret of mode `token`, sent as `Authorization: Bearer`. Else OPENCLAW_GATEWAY_TOKEN; on loopback else one is made at start.",
+      ),
+    password: text().optional().describe("The secret of mode `password`, sent the same way. Else OPENCLAW_GATEWAY_PASSWORD."),
+    rateLimit: rateLimitSchema.optional(),
+  })
+  .describe("Who may call. An unknown key here is an error: a misspelt one would leave the gateway less protected than it looks.");
+
+const chatCompletionsSchema = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(false)
+      .describe("Serves POST /v1/chat/completions and GET /v1/models. Off by default: callers get all that the agents may do."),
+    maxBodyBytes: z
+      .int()
+      .min(1)
+      .default(20_971_520)
+      .describe("Largest request body in bytes; a larger one is refused unread. Default 20971520 (20 MiB)."),
+    keepAliveMs: milliseconds()
+      .default(15_000)
+      .describe("Milliseconds of silence after which a stream sends a comment, so that proxies keep it open. Default 15000."),
+    readerTimeoutMs: milliseconds()
+      .default(60_000)
+      .describe("Milliseconds a client may take nothing of its stream before it is cut and its run aborted. Default 60000."),
+    modelAliases: z
+      .record(z.string(), text())
+      .default({})
+      .describe('Model names that a client has hard-wired → agent ids, such as {"gpt-4o": "main"}.'),
+    sessionHeader: z
+      .string()
+      .regex(/^[A-Za-z0-9-]+$/, "must be the name of an HTTP header: letters, digits and `-`")
+      .refine((name) => !/^(proxy-)?authorization$|^cookie$/i.test(name), "must not be a header that carries secrets; name another one")
+      .optional()
+      .describe(
+        "A header of the client's, such as x-session-id, that names the session when x-openclaw-session-key does not. Off by default.",
+      ),
+  })
+  .describe("The OpenAI-compatible endpoint.");
+
+export const gatewaySchema = z
+  .strictObject({
+    port: z.int().min(0).max(65_535).default(18_789).describe("TCP port for HTTP. 0 lets the system choose one. Default 18789."),
+    bind: z
+      .enum(["loopback", "lan", "auto", "custom"])
+      .default("loopback")
+      .describe("Where to listen: loopback and auto 127.0.0.1, lan 0.0.0.0 (needs a secret), custom customBindHost. Default loopback."),
+    customBindHost: text().optional().describe("The address to listen on when bind is custom."),
+    auth: authSchema.prefault({}),
+    http: z
+      .strictObject({
+        requestTimeoutMs: milliseconds()
+          .default(300_000)
+          .describe("Milliseconds from the first byte of a request to the last of its body. Default 300000."),
+        cors: z
+          .strictObject({
+            origins: z
+              .array(text())
+              .default([])
+              .describe("Origins of web pages that may read the replies, such as https://chat.example.org. Default none."),
+          })
+          .prefault({}),
+        endpoints: z.strictObject({ chatCompletions: chatCompletionsSchema.prefault({}) }).prefault({}),
+      })
+      .prefault({}),
+    trustedProxies: z
+      .array(text())
+      .default([])
+      .describe("Addresses or CIDR ranges of reverse proxies whose X-Forwarded-For is believed. Default none."),
+  })
+  .describe("The network side of the gateway.");

@@ -1,0 +1,8 @@
+/** Kinds of values that several sections of the config file share. */
+import { z } from "zod";
+
+/** Node's timers fire at once above this. */
+const longestTimerMs = 2_147_483_647;
+
+export const milliseconds = () => z.int().min(1).max(longestTimerMs);
+export const text = () => z.string().regex(/\S/, "must not be empty: give it a value or leave the key out");
