@@ -1,6 +1,6 @@
 /**
- * What the stub upstream can be told to answer, and how that looks on the wire. Pure: no sockets, no clock
- * (that is `stub-upstream.ts`).
+ * What the stub upstream can be told to answer, and how that looks in OpenAI's chat completions; other providers' wires
+ * are in `stub-wires.ts`. Pure: no sockets, no clock (that is `stub-upstream.ts`).
  */
 import type { IncomingHttpHeaders } from "node:http";
 
@@ -18,12 +18,16 @@ export interface StubReply {
   readonly toolCalls?: readonly { readonly name: string; readonly arguments?: string; readonly id?: string }[];
   /** `null`: the stream ends without one. Unless told: `tool_calls` when there are some, else `stop`. */
   readonly finishReason?: string | null;
-  /** In OpenAI's spelling; `null`: the provider reports none. Streamed only when the request asks for it. */
+  /** In OpenAI's spelling; `null`: the provider reports none. OpenAI's wire streams it only when the request asks for it. */
   readonly usage?: object | null;
   /** `false` leaves out `data: [DONE]`. */
   readonly done?: boolean;
+  /** In place of an end: an error inside the stream, in the words of the wire. */
+  readonly error?: string;
   /** After the text: keep the connection open in silence, or cut it. */
   readonly ending?: "hang" | "cut";
+  /** The reply's end, be it an `error` or an `ending`, waits for it: what was sent before can be read first. */
+  readonly endsWhen?: Promise<unknown>;
   /** Answers with `application/json` even though a stream was asked for. */
   readonly whole?: boolean;
 }
@@ -36,11 +40,14 @@ export interface StubFrames {
   readonly ending?: "hang" | "cut";
 }
 
-/** Any HTTP answer. An object as `body` is sent as JSON. */
+/** Any HTTP answer. */
 export interface StubAnswer {
   readonly status: number;
   readonly headers?: { readonly [name: string]: string };
+  /** An object is sent as JSON. Neither this nor `message`: OpenAI's wire sends none, the others an error of theirs. */
   readonly body?: string | object;
+  /** An error in the words of the wire that was asked. */
+  readonly message?: string;
 }
 
 /** `"hang"` never answers, `"cut"` closes the socket without an answer. */
@@ -66,40 +73,27 @@ export interface StubRequest {
 export const stubUsage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 };
 export const stubText = "Hello from the stub.";
 
-/** Frames by script object, so that a script played many times is serialised once: `[streamed with usage, without, whole]`. */
-const serialised = new WeakMap<StubReply, [Buffer[]?, Buffer[]?, Buffer[]?]>();
-
-/** The frames of a reply; a whole one is a single frame. Serialised once per script object, so that a script can be played under load. */
-export function framesOf(reply: StubReply, requestText: string, isWhole: boolean): Buffer[] {
-  const withUsage = /"include_usage"\s*:\s*true/.test(requestText);
-  const kind = isWhole ? 2 : withUsage ? 0 : 1;
-  let known = serialised.get(reply);
-  if (!known) serialised.set(reply, (known = []));
-  return (known[kind] ??= isWhole ? [Buffer.from(JSON.stringify(wholeReply(reply)))] : streamedReply(reply, withUsage));
-}
-
 const head = { id: "chatcmpl-stub", created: 1_700_000_000, model: "stub-model" };
 
 export function frame(data: object | string): Buffer {
   return Buffer.from(typeof data === "string" ? data : `data: ${JSON.stringify(data)}\n\n`);
 }
 
-function streamedReply(reply: StubReply, withUsage: boolean): Buffer[] {
-  const { text = "", chunks = 3, reasoning, refusal, toolCalls = [], usage = stubUsage } = reply;
+export function streamedReply(reply: StubReply, withUsage: boolean): Buffer[] {
+  const { text = "", chunks = 3, reasoning, refusal, usage = stubUsage } = reply;
   const chunk = (delta: object, finish: string | null = null): Buffer =>
     frame({ ...head, object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason: finish }] });
   if (chunks === Infinity) return [chunk({ content: text })];
-  const characters = Array.from(text);
-  const size = Math.max(1, Math.ceil(characters.length / chunks));
   const frames = [chunk({ role: "assistant", content: "" })];
   if (reasoning !== undefined) frames.push(chunk({ reasoning_content: reasoning }));
-  for (let at = 0; at < characters.length; at += size) frames.push(chunk({ content: characters.slice(at, at + size).join("") }));
+  for (const content of piecesOf(text, chunks)) frames.push(chunk({ content }));
   if (refusal !== undefined) frames.push(chunk({ refusal }));
-  wireCalls(toolCalls).forEach((call, index) => {
+  wireCalls(reply).forEach((call, index) => {
     frames.push(chunk({ tool_calls: [{ index, ...call, function: { name: call.function.name, arguments: "" } }] }));
     frames.push(chunk({ tool_calls: [{ index, function: { arguments: call.function.arguments } }] }));
   });
-  if (reply.ending !== undefined) return frames;
+  if (reply.error !== undefined) frames.push(frame({ error: { message: reply.error, type: "server_error", param: null, code: null } }));
+  if (reply.error !== undefined || reply.ending !== undefined) return frames;
   const finish = finishOf(reply);
   if (finish !== null) frames.push(chunk({}, finish));
   if (withUsage && usage !== null) frames.push(frame({ ...head, object: "chat.completion.chunk", choices: [], usage }));
@@ -107,27 +101,35 @@ function streamedReply(reply: StubReply, withUsage: boolean): Buffer[] {
   return frames;
 }
 
-function wholeReply(reply: StubReply): object {
+/** `text` in that many pieces, no character torn. */
+export function piecesOf(text: string, count: number): string[] {
+  const characters = Array.from(text);
+  const size = Math.max(1, Math.ceil(characters.length / count));
+  return Array.from({ length: Math.ceil(characters.length / size) }, (_, n) => characters.slice(n * size, (n + 1) * size).join(""));
+}
+
+export function wholeReply(reply: StubReply): object {
   const { text = "", reasoning, refusal = null, toolCalls = [], usage = stubUsage } = reply;
   const message = {
     role: "assistant",
     content: text === "" && toolCalls.length > 0 ? null : text,
     refusal,
     ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
-    ...(toolCalls.length === 0 ? {} : { tool_calls: wireCalls(toolCalls) }),
+    ...(toolCalls.length === 0 ? {} : { tool_calls: wireCalls(reply) }),
   };
   const choices = [{ index: 0, message, finish_reason: finishOf(reply) }];
   return { ...head, object: "chat.completion", choices, ...(usage === null ? {} : { usage }) };
 }
 
-function wireCalls(calls: NonNullable<StubReply["toolCalls"]>) {
-  return calls.map((call, n) => ({
-    id: call.id ?? `call_stub_${n}`,
-    type: "function",
-    function: { name: call.name, arguments: call.arguments ?? "{}" },
-  }));
+/** The tool calls of a reply, complete. */
+export function callsOf({ toolCalls = [] }: StubReply): { id: string; name: string; arguments: string }[] {
+  return toolCalls.map(({ id, name, arguments: args }, n) => ({ id: id ?? `call_stub_${n}`, name, arguments: args ?? "{}" }));
 }
 
-function finishOf({ finishReason, toolCalls = [] }: StubReply): string | null {
+function wireCalls(reply: StubReply) {
+  return callsOf(reply).map(({ id, ...called }) => ({ id, type: "function", function: called }));
+}
+
+export function finishOf({ finishReason, toolCalls = [] }: StubReply): string | null {
   return finishReason === undefined ? (toolCalls.length > 0 ? "tool_calls" : "stop") : finishReason;
 }

@@ -1,6 +1,7 @@
 /**
- * A model provider on the loopback: a real HTTP server that speaks OpenAI's chat completions, plays scripted replies
- * (`stub-script.ts`) and accounts for every socket. It knows nothing of the gateway and checks nothing of what it is sent.
+ * A model provider on the loopback: a real HTTP server that plays scripted replies (`stub-script.ts`) and accounts for
+ * every socket. It speaks OpenAI's chat completions, Anthropic's messages or Google's Generative Language, as the path of
+ * a request says (`stub-wires.ts`). It knows nothing of the gateway and checks nothing of what it is sent.
  *
  *   const stub = await startStubUpstream();          // stub.url is the base URL, `/v1` included
  *   stub.reply({ text: "Hi", chunks: 2 }, "hang");   // for the next requests, in this order
@@ -12,13 +13,18 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { frame, framesOf, stubText, type StubRequest, type StubRequestBody, type StubScript, type StubScriptOf } from "./stub-script.ts";
+import { frame, stubText, type StubRequest, type StubRequestBody, type StubScript, type StubScriptOf } from "./stub-script.ts";
+import { errorBodyOf, framesOf, isStreamed, wireOf } from "./stub-wires.ts";
 
 export * from "./stub-script.ts";
 
 export interface StubUpstream {
   /** For `baseUrl`: `http://127.0.0.1:<port>/v1`. */
   readonly url: string;
+  /** For `baseUrl` of a provider that speaks Anthropic's wire: `http://127.0.0.1:<port>/v1`. */
+  readonly anthropicUrl: string;
+  /** For `baseUrl` of one that speaks Google's: `http://127.0.0.1:<port>/v1beta`. */
+  readonly googleUrl: string;
   /** The newest ones, as many as `keepRequests` says, oldest first. */
   readonly requests: readonly StubRequest[];
   /** All of them. */
@@ -82,8 +88,11 @@ export async function startStubUpstream({ keepRequests = 1000 } = {}): Promise<S
     });
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    url: `${origin}/v1`,
+    anthropicUrl: `${origin}/v1`,
+    googleUrl: `${origin}/v1beta`,
     requests,
     get requestCount() {
       return counts.requests;
@@ -145,14 +154,18 @@ function readText(incoming: IncomingMessage): Promise<string | undefined> {
 async function play(script: StubScript, request: StubRequest, outgoing: ServerResponse, counts: { bytes: number }): Promise<void> {
   if (script === "hang") return;
   if (script === "cut") return cut(outgoing);
+  const wire = wireOf(request.path);
   if ("status" in script) {
-    const isJson = typeof script.body === "object";
-    const body = isJson ? JSON.stringify(script.body) : (script.body ?? "");
+    const content = script.body ?? errorBodyOf(wire, script);
+    const isJson = typeof content === "object";
+    const body = isJson ? JSON.stringify(content) : content;
     outgoing.writeHead(script.status, { ...(isJson ? { "content-type": "application/json" } : {}), ...script.headers });
     return void outgoing.end(body);
   }
-  const isWhole = !("frames" in script) && (script.whole === true || !/"stream"\s*:\s*true/.test(request.text));
-  const frames = "frames" in script ? script.frames.map(frame) : framesOf(script, request.text, isWhole);
+  const isWhole = !("frames" in script) && (script.whole === true || !isStreamed(wire, request));
+  let frames = "frames" in script ? script.frames.map(frame) : framesOf(wire, script, request, isWhole);
+  const last = "endsWhen" in script && script.error !== undefined ? frames.at(-1) : undefined;
+  if (last) frames = frames.slice(0, -1);
   const byteLength = frames.reduce((sum, { length }) => sum + length, 0);
   if (isWhole && script.ending === undefined) outgoing.setHeader("content-length", byteLength);
   outgoing.writeHead(200, { "content-type": isWhole ? "application/json" : "text/event-stream" });
@@ -165,8 +178,13 @@ async function play(script: StubScript, request: StubRequest, outgoing: ServerRe
       else if (script.pieceBytes !== undefined) await nextTurn();
       if (outgoing.destroyed) return;
     }
+    frames = frames.slice(-1);
   } while (isEndless);
   if (script.ending === "hang") return;
+  if ("endsWhen" in script) {
+    await script.endsWhen;
+    if (last) outgoing.write(last);
+  }
   if (script.ending === "cut") outgoing.write("", () => cut(outgoing));
   else outgoing.end();
 }
