@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --quick] [-- --only abcdef]`: the built gateway against baselines in the same run, printed as ratios.
+ * `npm run bench [-- --quick] [-- --only abcdefgh]`: the built gateway against baselines in the same run, printed as ratios.
  *
  * A bench is no test: a missed target is printed and the exit code stays 0; it is 1 when a server failed or a reply was
  * wrong. It deliberately keeps no results: numbers of different machines or days do not compare.
@@ -11,16 +11,17 @@ import { parseArgs } from "node:util";
 import { cliStart } from "./bench/cli-start.ts";
 import { cpuTicks, memoryMb } from "./server-process.ts";
 import { formatResult, formatTarget, round, type ScenarioResult } from "./bench/report.ts";
-import { builtinModel, coldStart, firstToken, longStream, throughStub, warmUp } from "./bench/scenarios.ts";
+import { chunkCpu } from "./bench/chunk-cpu.ts";
+import { builtinModel, coldStart, firstToken, longStream, throughStub, twoTurns, warmUp } from "./bench/scenarios.ts";
 import { startSubjects, writeConfig, type Subjects } from "./bench/subjects.ts";
 import { idleSince } from "./bench/throughput.ts";
 
 const { values: flags } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "abcdef" }, "cpu-prof": { type: "string" } },
+  options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "abcdefgh" }, "cpu-prof": { type: "string" } },
 });
 const effort = flags.quick
-  ? { throughput: { rounds: 3, seconds: 0.3 }, streams: 60, starts: 2, cliRounds: 3 }
-  : { throughput: { rounds: 5, seconds: 1.2 }, streams: 300, starts: 5, cliRounds: 7 };
+  ? { throughput: { rounds: 3, seconds: 0.3 }, streams: 60, starts: 2, cliRounds: 3, chunks: { rounds: 3, streams: 16 } }
+  : { throughput: { rounds: 5, seconds: 1.2 }, streams: 300, starts: 5, cliRounds: 7, chunks: { rounds: 7, streams: 32 } };
 
 async function run(subjects: Subjects): Promise<ScenarioResult[]> {
   const scenarios: { [letter: string]: () => Promise<ScenarioResult> } = {
@@ -30,6 +31,8 @@ async function run(subjects: Subjects): Promise<ScenarioResult[]> {
     d: () => longStream(subjects, effort.throughput),
     e: () => coldStart(writeConfig(subjects.stub.url), effort.starts, memoryMb(subjects.gateway.pid, "peak") ?? NaN),
     f: () => Promise.resolve(cliStart(writeConfig(subjects.stub.url), effort.cliRounds)),
+    g: () => twoTurns(subjects, effort.throughput),
+    h: () => chunkCpu(subjects, effort.chunks),
   };
   const results: ScenarioResult[] = [];
   await warmUp(subjects, flags.quick ? 0.5 : 1.5);

@@ -54,19 +54,29 @@ export class Client {
     });
   }
 
-  /** Ends at `seconds` or `maxCount` requests, whichever comes first; rejects at the first wrong reply. */
+  /**
+   * Ends at `seconds` or `maxCount` requests, whichever comes first; rejects at the first wrong reply. Several questions
+   * are asked one after the other and count as one request, whose reply is the last one's.
+   */
   async load(
-    question: Question,
+    question: Question | readonly Question[],
     { concurrency, seconds, maxCount = 200_000 }: { concurrency: number; seconds: number; maxCount?: number },
     check: Check,
   ): Promise<Load> {
+    const questions = [question].flat();
     const latencies: number[] = [];
     const startedAt = performance.now();
     const endsAt = startedAt + seconds * 1000;
     let begun = 0;
     const worker = async (): Promise<void> => {
       while (performance.now() < endsAt && begun++ < maxCount) {
-        const { text, endMs } = await this.send(question);
+        let last: Reply | undefined;
+        let endMs = 0;
+        for (const one of questions) {
+          last = await this.send(one);
+          endMs += last.endMs;
+        }
+        const text = last?.text ?? "";
         const wrong = check(text);
         if (wrong !== undefined) throw new Error(`A wrong reply: ${wrong}: ${text.slice(0, 500)}`);
         latencies.push(endMs);

@@ -1,7 +1,7 @@
 /** What is asked in a bench run and what a right answer holds. Shared by both ends, so it imports neither. */
 
 /** Names by which the stub upstream chooses its answer. */
-export const models = { plain: "stub-model", long: "stub-long", paced: "stub-paced" } as const;
+export const models = { plain: "stub-model", long: "stub-long", paced: "stub-paced", steady: "stub-steady", tools: "stub-tools" } as const;
 
 /** 500 chunks of it are one word each. */
 export const longText = Array.from({ length: 500 }, (_, n) => String(n).padStart(7, " ")).join("");
@@ -13,9 +13,33 @@ export interface Question {
 }
 
 export function ask(model: string, { stream = false, token }: { stream?: boolean; token?: string } = {}): Question {
+  return post({ model, messages: [{ role: "user", content: "hi" }], ...(stream ? { stream } : {}) }, token);
+}
+
+/** A call of the agent's own tool, by which `models.tools` answers until it is told the result. */
+export const sum = { id: "call_sum", name: "calculator", arguments: '{"expression":"6 * 7"}' };
+
+/** What an agent asks `models.tools` in a run of two turns, each request the way the gateway sends it. */
+export function askInTwoTurns(): Question[] {
+  const parameters = { type: "object", properties: { expression: { type: "string", maxLength: 500 } }, required: ["expression"] };
+  const more = {
+    tools: [{ type: "function", function: { name: sum.name, description: "Evaluates one arithmetic expression.", parameters } }],
+    stream: true,
+    stream_options: { include_usage: true },
+  };
+  const user = { role: "user", content: "hi" };
+  const call = { id: sum.id, type: "function", function: { name: sum.name, arguments: sum.arguments } };
+  const results = [
+    { role: "assistant", content: null, tool_calls: [call] },
+    { role: "tool", tool_call_id: sum.id, content: "42" },
+  ];
+  return [[user], [user, ...results]].map((messages) => post({ model: models.tools, messages, ...more }));
+}
+
+function post(body: object, token?: string): Question {
   return {
     path: "/v1/chat/completions",
     headers: { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
-    body: JSON.stringify({ model, messages: [{ role: "user", content: "hi" }], ...(stream ? { stream } : {}) }),
+    body: JSON.stringify(body),
   };
 }

@@ -5,7 +5,7 @@
 import { stubText } from "../../test/support/stub-script.ts";
 import { Client, type Check } from "./load.ts";
 import { memoryMb } from "../server-process.ts";
-import { ask, longText, models } from "./requests.ts";
+import { ask, askInTwoTurns, longText, models } from "./requests.ts";
 import { median, quantile, round, type Row, type ScenarioResult } from "./report.ts";
 import { startGateway, token, type Subjects } from "./subjects.ts";
 import { measureThroughput, type Effort } from "./throughput.ts";
@@ -138,6 +138,25 @@ export async function coldStart(configPath: string, starts: number, loaded: numb
   return { title: "(e) cold start", rows: [{ what: `${starts} starts`, server: "gateway", cells }], targets: [] };
 }
 
+/** (g) An agent's own tool between two requests to the provider, beside the two requests alone. */
+export async function twoTurns({ gateway, stub }: Subjects, effort: Effort): Promise<ScenarioResult> {
+  const rows: Row[] = [];
+  for (const concurrency of [1, 8]) {
+    const contenders = [
+      { name: "gateway", server: gateway, question: ask("openclaw:tools", { stream: true, token }) },
+      { name: "two requests, direct", server: stub, question: askInTwoTurns() },
+    ];
+    const measured = await measureThroughput(contenders, concurrency, effort, {
+      check: isStubStream(stubText),
+      unit: "runs",
+    });
+    const [ours, direct] = [measured.p50Of("gateway"), measured.p50Of("two requests, direct")];
+    const overhead = { "overhead p50": `+${round(ours - direct)} ms`, "p50 / direct": round(ours / direct) };
+    rows.push(...measured.rows.map((row, n) => (n === 0 ? { ...row, cells: { ...row.cells, ...overhead } } : row)));
+  }
+  return { title: "(g) run of two turns with one own tool, stub upstream, streamed", rows, targets: [] };
+}
+
 const isCompletion: Check = (text) => {
   const isOne = text.includes('"object":"chat.completion"') && text.includes('"finish_reason":"stop"');
   return isOne && /"content":"[^"]/.test(text) ? undefined : "not a completion with text";
@@ -146,7 +165,7 @@ const isCompletion: Check = (text) => {
 const isStubCompletion: Check = (text) =>
   isCompletion(text) ?? (text.includes(`"content":"${stubText}"`) ? undefined : "not the stub's text");
 
-const isStubStream =
+export const isStubStream =
   (expected: string): Check =>
   (text) => {
     const lines = text.split("\n").flatMap((line) => (line.startsWith("data: ") ? [line.slice("data: ".length)] : []));

@@ -1,11 +1,15 @@
 /**
- * What the gateway is measured against, each run by itself: `node --import tsx servers.ts floor | proxy <base URL> | stub`.
+ * What the gateway is measured against, each run by itself:
+ * `node --import tsx servers.ts floor | proxy <base URL> | reader <base URL> | stub`.
  * Prints `listens on <url>`. Bare on purpose: no auth, no routing, no validation, hardly an error handled.
  */
 import { Agent, createServer, request, type IncomingMessage, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { startStubUpstream, stubText, type StubRequest } from "../../test/support/stub-upstream.ts";
-import { longText, models } from "./requests.ts";
+import { StringDecoder } from "node:string_decoder";
+import { createParser } from "eventsource-parser";
+import { Agent as Undici } from "undici";
+import { startStubUpstream, stubText, type StubRequest, type StubScript } from "../../test/support/stub-upstream.ts";
+import { longText, models, sum } from "./requests.ts";
 
 const usage = { prompt_tokens: 1, completion_tokens: 4, total_tokens: 5 };
 
@@ -36,7 +40,24 @@ function proxyTo(baseUrl: string): RequestListener {
   };
 }
 
-/** The model provider behind gateway and proxy; what it answers goes by the model's name. */
+/** The least that reading a provider's stream takes: its events are parsed and counted, not looked into and not passed on. */
+function readerOf(baseUrl: string): RequestListener {
+  const undici = new Undici();
+  const { origin, pathname } = new URL(`${baseUrl}/chat/completions`);
+  return (incoming, outgoing) => {
+    void readJson(incoming).then(async (body) => {
+      const headers = { "content-type": "application/json" };
+      const reply = await undici.request({ origin, path: pathname, method: "POST", headers, body: JSON.stringify(body) });
+      let events = 0;
+      const parser = createParser({ onEvent: () => void events++ });
+      const text = new StringDecoder("utf8");
+      for await (const piece of reply.body as AsyncIterable<Buffer>) parser.feed(text.write(piece));
+      sendJson(outgoing, { events });
+    });
+  };
+}
+
+/** The model provider behind gateway, proxy and reader; what it answers goes by the model's name. */
 async function startStub(): Promise<string> {
   const stub = await startStubUpstream({ keepRequests: 0 });
   const plain = { text: stubText };
@@ -50,8 +71,14 @@ async function startStub(): Promise<string> {
   });
   // The first text leaves at once, the rest later: who holds the first back until the stream is over shows.
   const paced = { frames: [delta("Hello"), delta(" from"), delta(" the stub."), delta("", "stop"), "data: [DONE]\n\n"], gapMs: 5 };
-  const scripts: { [model: string]: typeof plain | typeof paced } = { [models.long]: long, [models.paced]: paced };
-  stub.always(({ text }: StubRequest) => scripts[/"model":"([^"]*)"/.exec(text)?.[1] ?? ""] ?? plain);
+  const steady = { text: longText, chunks: 500, gapMs: 2 };
+  const scripts: { [model: string]: StubScript } = { [models.long]: long, [models.paced]: paced, [models.steady]: steady };
+  const call = { toolCalls: [sum] };
+  stub.always(({ text }: StubRequest) => {
+    const model = /"model":"([^"]*)"/.exec(text)?.[1] ?? "";
+    if (model === models.tools) return text.includes('"tool_call_id"') ? plain : call;
+    return scripts[model] ?? plain;
+  });
   return stub.url;
 }
 
@@ -75,5 +102,10 @@ function sendJson(outgoing: Parameters<RequestListener>[1], value: unknown): voi
 }
 
 const [kind, baseUrl = ""] = process.argv.slice(2);
-const url = kind === "stub" ? await startStub() : await listen(kind === "proxy" ? proxyTo(baseUrl) : floor);
+const listeners: { [kind: string]: () => RequestListener } = {
+  floor: () => floor,
+  proxy: () => proxyTo(baseUrl),
+  reader: () => readerOf(baseUrl),
+};
+const url = kind === "stub" ? await startStub() : await listen(listeners[kind ?? ""]?.() ?? floor);
 console.log(`listens on ${url}`);

@@ -17,6 +17,7 @@ export interface Subjects {
   readonly floor: ServerProcess;
   readonly stub: ServerProcess;
   readonly proxy: ServerProcess;
+  readonly reader: ServerProcess;
   readonly all: readonly ServerProcess[];
 }
 
@@ -33,6 +34,8 @@ export function writeConfig(upstreamUrl: string): string {
         plain: agentOf(models.plain),
         long: agentOf(models.long),
         paced: agentOf(models.paced),
+        steady: agentOf(models.steady),
+        tools: { ...agentOf(models.tools), tools: ["calculator"] },
       },
     },
     models: { providers: { stub: { baseUrl: upstreamUrl, models: Object.values(models).map((id) => ({ id })) } } },
@@ -54,10 +57,11 @@ export async function startSubjects(nodeFlags: readonly string[]): Promise<Subje
   const start = (...args: string[]): Promise<ServerProcess> =>
     startServer(["--import", "tsx", program, ...args], { env: plainEnvironment({}) });
   const stub = await start("stub");
-  const [floor, proxy, gateway] = await Promise.all([
+  const [floor, proxy, reader, gateway] = await Promise.all([
     start("floor"),
     start("proxy", stub.url),
+    start("reader", stub.url),
     startGateway(writeConfig(stub.url), nodeFlags),
   ]);
-  return { gateway, floor, stub, proxy, all: [gateway, proxy, stub, floor] };
+  return { gateway, floor, stub, proxy, reader, all: [gateway, reader, proxy, stub, floor] };
 }

@@ -10,7 +10,8 @@ import { median, quantile, round, type Row } from "./report.ts";
 export interface Contender {
   readonly name: string;
   readonly server: ServerProcess;
-  readonly question: Question;
+  /** Several are asked one after the other and count as one. */
+  readonly question: Question | readonly Question[];
 }
 
 export interface Effort {
@@ -22,6 +23,8 @@ export interface Throughput {
   readonly rows: readonly Row[];
   /** First contender's requests per second over another's: the median of the rounds' ratios. */
   ratioTo(name: string): number;
+  /** Milliseconds per request: the median of the rounds' medians. */
+  p50Of(name: string): number;
 }
 
 interface Sample extends Load {
@@ -56,12 +59,13 @@ export async function measureThroughput(
   const of = (name: string): Sample[] => samples.get(name) ?? [];
   const first = contenders[0]?.name ?? "";
   const ratioTo = (name: string): number => median(of(first).map(({ perSecond }, n) => perSecond / (of(name)[n]?.perSecond ?? NaN)));
+  const p50Of = (name: string): number => median(of(name).map(({ latencies }) => quantile(latencies, 0.5)));
   const rows = contenders.map(({ name }) => ({
     what: `c=${concurrency}`,
     server: name,
     cells: { ...cellsOf(of(name), unit), ...(name === first ? {} : { [`${first} / it`]: round(ratioTo(name)) }) },
   }));
-  return { rows, ratioTo };
+  return { rows, ratioTo, p50Of };
 }
 
 function cellsOf(samples: readonly Sample[], unit: string): Row["cells"] {
