@@ -12,9 +12,14 @@ import type { Logger } from "pino";
 import type { Config } from "./config/config.ts";
 import { contractPath, docsPagePath, packageVersion } from "./config/package.ts";
 import { openModelCatalog } from "./model/catalog.ts";
-import { AgentTools } from "./runtime/agent-tools.ts";
+import { AgentTools, builtInTools } from "./runtime/agent-tools.ts";
+import { McpServers } from "./runtime/mcp-servers.ts";
+import { ReplyFormatChecker } from "./runtime/reply-format.ts";
 import { AgentDirectory } from "./service/agent-directory.ts";
 import { Lanes } from "./service/lanes.ts";
+import { AttachmentService } from "./service/attachments.ts";
+import { InstructionService } from "./service/instructions.ts";
+import { RunAdmission } from "./service/run-admission.ts";
 import { RunService } from "./service/run-service.ts";
 import { SessionService } from "./service/session-service.ts";
 import { DeferredSessionStore } from "./store/deferred-session-store.ts";
@@ -39,13 +44,16 @@ export function openProgram(config: Config, log: Logger): Program {
     return openSessionStore(config.session.database);
   });
   const models = openModelCatalog(config.providers);
+  const mcpServers = new McpServers(config.mcpServers, { clientVersion: packageVersion, log });
   const agents = new AgentDirectory(config.agents);
+  const attachments = new AttachmentService(config.gateway.chatCompletions.attachments);
+  const formats = new ReplyFormatChecker();
   const runs = new RunService({
-    agents,
-    models,
+    admission: new RunAdmission({ agents, models, attachments, formats, lanes: new Lanes(config.session) }),
     sessions: new SessionService(store),
-    lanes: new Lanes(config.session),
-    tools: new AgentTools(),
+    instructions: new InstructionService(log),
+    tools: new AgentTools(builtInTools, mcpServers),
+    formats,
     log,
   });
   let server: Server | undefined;
@@ -88,7 +96,7 @@ export function openProgram(config: Config, log: Logger): Program {
     }
     // Callers that were cut abort their runs; those write their sessions before the store closes.
     await Promise.race([runs.settled(), sleep(settleTimeoutMs, undefined, { ref: false })]);
-    await models.close();
+    await Promise.all([models.close(), formats.close(), attachments.close(), mcpServers.close()]);
     await store.close();
   };
 

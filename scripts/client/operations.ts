@@ -14,6 +14,7 @@ interface Parameter {
   readonly in: string;
   readonly required?: boolean;
   readonly description?: string;
+  readonly schema?: { readonly enum?: readonly string[] };
 }
 
 interface Header {
@@ -71,6 +72,8 @@ export interface HeaderOption {
   readonly option: string;
   readonly header: string;
   readonly description: string;
+  /** TypeScript: `boolean` where the contract takes the words `true` and `false`. */
+  readonly type: "string" | "boolean";
   /** The contract says so in its description. */
   readonly isEncoded: boolean;
 }
@@ -129,12 +132,13 @@ function readOperation(
 
 /** The option has the parameter's name among the contract's components: `SessionKey` → `sessionKey`. */
 function readHeaderOption(contract: Contract, parameter: Parameter | Reference): HeaderOption[] {
-  const { in: place, name: header, description = "" } = resolve<Parameter>(contract, parameter);
+  const { in: place, name: header, description = "", schema } = resolve<Parameter>(contract, parameter);
   if (place !== "header") return [];
   if (!("$ref" in parameter)) throw new Error(`The header ${header} is not among the contract's components, so it has no name of its own.`);
   const component = lastStep(parameter.$ref);
   const option = component[0]!.toLowerCase() + component.slice(1);
-  return [{ option, header, description: description.trim(), isEncoded: /percent-encoded/i.test(description) }];
+  const type = JSON.stringify(schema?.enum) === '["true","false"]' ? "boolean" : "string";
+  return [{ option, header, type, description: description.trim(), isEncoded: /percent-encoded/i.test(description) }];
 }
 
 function resolve<T extends object>(contract: Contract, value: T | Reference): T {

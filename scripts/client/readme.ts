@@ -52,6 +52,14 @@ ${section(description, "Sessions")}
 
 ${code(examples, "tools")}
 
+## JSON of a given form
+
+${code(examples, "structured")}
+
+## What the agent does meanwhile
+
+${code(examples, "events")}
+
 ## The client
 
 | option of \`createClawgateClient\` | meaning |

@@ -71,9 +71,9 @@ function typesOf(operation: Operation, operations: readonly Operation[]): string
 }
 
 function optionsOf(name: string, base: string, options: readonly HeaderOption[]): string {
-  const fields = options.map(({ option, header, description, isEncoded }) => {
+  const fields = options.map(({ option, header, type, description, isEncoded }) => {
     const note = isEncoded ? " Give it as plain text: the client encodes it." : "";
-    return `${comment(`Sent as \`${header}\`.${note}\n\n${description}`)}\nreadonly ${option}?: string | undefined;`;
+    return `${comment(`Sent as \`${header}\`.${note}\n\n${description}`)}\nreadonly ${option}?: ${type} | undefined;`;
   });
   return `export interface ${name} extends ${base} {\n${fields.join("\n\n")}\n}`;
 }

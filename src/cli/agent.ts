@@ -84,6 +84,7 @@ function jsonOf(run: Run, { text, refusal, reasoning, toolCalls, end }: RunResul
     toolCalls,
     ...(end.status === "completed" ? { finishReason: end.finishReason } : {}),
     ...(end.usage ? { usage: end.usage } : {}),
+    ...(end.cost === undefined ? {} : { cost: end.cost }),
     ...(end.status === "failed" ? { error: { message: end.error.message, code: end.error.code } } : {}),
   };
 }

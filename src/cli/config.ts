@@ -57,17 +57,31 @@ export async function showConfig({ config: configPath }: ConfigFlags): Promise<n
 
 const hidden = "***";
 
-/** A copy without the gateway's secret, the providers' keys, and what headers and addresses may carry of such. */
+/** A copy without the gateway's secret, the providers' keys, and what headers, variables, options and addresses may carry of such. */
 function mask(config: Omit<Config, "path" | "warnings">): object {
-  const { gateway, providers } = config;
+  const { gateway, providers, mcpServers } = config;
   return {
     ...config,
     gateway: { ...gateway, auth: { ...gateway.auth, ...(gateway.auth.secret === undefined ? {} : { secret: hidden }) } },
     providers: providers.map((provider) => ({
       ...provider,
-      baseUrl: provider.baseUrl.replace(/\/\/[^/]*@/, `//${hidden}@`),
+      baseUrl: withoutUser(provider.baseUrl),
       ...(provider.apiKey === undefined ? {} : { apiKey: hidden }),
-      headers: Object.fromEntries(Object.keys(provider.headers).map((name) => [name, hidden])),
+      ...(provider.options === undefined ? {} : { options: namesOnly(provider.options) }),
+      headers: namesOnly(provider.headers),
     })),
+    mcpServers: mcpServers.map((server) =>
+      server.transport === "stdio"
+        ? { ...server, env: namesOnly(server.env) }
+        : { ...server, url: withoutUser(server.url), headers: namesOnly(server.headers) },
+    ),
   };
+}
+
+function namesOnly(values: object): object {
+  return Object.fromEntries(Object.keys(values).map((name) => [name, hidden]));
+}
+
+function withoutUser(url: string): string {
+  return url.replace(/\/\/[^/]*@/, `//${hidden}@`);
 }

@@ -20,7 +20,9 @@ interface Answer {
 
 export async function checkModels({ agents, providers }: Config, origins: Origins): Promise<Finding[]> {
   const used = new Set(agents.map(({ model }) => providerOf(model)));
-  const asked = providers.filter(({ id, api }) => api !== "builtin" && (used.has(id) || origins.get(`providers.${id}`) !== "default"));
+  const asked = providers.filter(
+    ({ id, api }) => api !== "builtin" && api !== "llama" && (used.has(id) || origins.get(`providers.${id}`) !== "default"),
+  );
   const answers = new Map(
     await Promise.all(asked.map(async (provider): Promise<[string, Answer]> => [provider.id, await ask(provider, used, origins)])),
   );
@@ -34,7 +36,10 @@ const providerOf = (ref: string): string => ref.slice(0, ref.indexOf("/"));
 
 async function ask(provider: ProviderConfig, used: ReadonlySet<string>, origins: Origins): Promise<Answer> {
   const name = `provider ${provider.id}`;
-  const { baseUrl } = provider;
+  const { api, baseUrl, package: packageName } = provider;
+  // How its service is asked for a list, only the package knows.
+  if (api === "ai-sdk")
+    return { finding: { status: "ok", name, message: `the package ${packageName} is there; its service was not asked` } };
   const verdict = await outcome(provider, origins.get(`providers.${provider.id}`) ?? "");
   if ("models" in verdict) {
     const count = verdict.models.length;
@@ -49,28 +54,46 @@ async function ask(provider: ProviderConfig, used: ReadonlySet<string>, origins:
 
 type Outcome = { readonly models: readonly string[] } | { readonly isFatal: boolean; readonly message: string; readonly fix: string };
 
-async function outcome({ id, baseUrl, apiKey, headers }: ProviderConfig, origin: string): Promise<Outcome> {
+async function outcome(provider: ProviderConfig, origin: string): Promise<Outcome> {
+  const { id, api, baseUrl, apiKey, headers } = provider;
+  const { query, ofKey } = listings[api] ?? listings["openai-completions"]!;
   try {
-    const response = await fetch(`${baseUrl}/models`, {
-      headers: { ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }), ...headers, accept: "application/json" },
+    const response = await fetch(`${baseUrl}/models${query}`, {
+      headers: { ...(apiKey === undefined ? {} : ofKey(apiKey)), ...versionOf(api), ...headers, accept: "application/json" },
       // A redirect would take the key to another host.
       redirect: "manual",
       signal: AbortSignal.timeout(answerLimitMs),
     });
     if (response.ok) return { models: idsIn(await response.json().catch(() => undefined)) };
     await response.body?.cancel();
-    return explainStatus(response.status, baseUrl, { id, hasKey: apiKey !== undefined, origin });
+    // Google refuses a wrong key as a wrong argument, and this request has no other.
+    const status = api === "google-generative-ai" && response.status === 400 ? 401 : response.status;
+    return explainStatus(status, baseUrl, { id, hasKey: apiKey !== undefined, origin });
   } catch (thrown) {
     return explainFailure(thrown, baseUrl, id);
   }
 }
 
+/** How a protocol asks for the list of models: what follows its address, and how the key is sent. */
+const listings: { readonly [api: string]: { readonly query: string; readonly ofKey: (key: string) => Record<string, string> } } = {
+  "openai-completions": { query: "", ofKey: (key) => ({ authorization: `Bearer ${key}` }) },
+  "anthropic-messages": { query: "?limit=1000", ofKey: (key) => ({ "x-api-key": key }) },
+  "google-generative-ai": { query: "?pageSize=1000", ofKey: (key) => ({ "x-goog-api-key": key }) },
+};
+
+function versionOf(api: ProviderConfig["api"]): Record<string, string> {
+  return api === "anthropic-messages" ? { "anthropic-version": "2023-06-01" } : {};
+}
+
+/** `{data: [{id}]}` as OpenAI and Anthropic have it, or Google's `{models: [{name: "models/<id>"}]}`. */
 function idsIn(body: unknown): string[] {
-  const data = (body as { data?: unknown } | null | undefined)?.data;
-  if (!Array.isArray(data)) return [];
-  return data.flatMap((model: unknown) => {
-    const id = (model as { id?: unknown } | null)?.id;
-    return typeof id === "string" ? [id] : [];
+  const { data, models } = (body ?? {}) as { data?: unknown; models?: unknown };
+  const list: unknown = data ?? models;
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((model: unknown) => {
+    const { id, name } = (model ?? {}) as { id?: unknown; name?: unknown };
+    if (typeof id === "string") return [id];
+    return typeof name === "string" ? [name.replace(/^models\//, "")] : [];
   });
 }
 
@@ -88,7 +111,7 @@ function explainStatus(status: number, baseUrl: string, { id, hasKey, origin }: 
   }
   if (status === 404 || status === 405) {
     const message = `${baseUrl} answers, but has no list of models (${status})`;
-    const fix = /\/v\d+$/.test(baseUrl) ? "nothing, if runs work; else correct its baseUrl" : `try ${baseUrl}/v1 as its baseUrl`;
+    const fix = /\/v\d\w*$/.test(baseUrl) ? "nothing, if runs work; else correct its baseUrl" : `try ${baseUrl}/v1 as its baseUrl`;
     return { isFatal: false, message, fix };
   }
   if (status >= 300 && status < 400) {
@@ -162,7 +185,7 @@ function checkAgent(id: string, ref: string, { origin, models }: Known): Finding
   const provider = providerOf(ref);
   const model = ref.slice(provider.length + 1);
   if (provider === "builtin") {
-    const fix = "set OPENAI_API_KEY, start Ollama, or name a model in agents.defaults.model";
+    const fix = "set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, start Ollama, or name a model in agents.defaults.model";
     return { status: "warn", name, message: `${ref}, which is for trying things out and knows next to nothing`, fix };
   }
   // Ollama lists `qwen3:latest` and answers to `qwen3`.

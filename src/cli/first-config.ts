@@ -24,8 +24,9 @@ export function firstConfig(token: string): string {
 
   agents: {
     defaults: {
-      // The language model of every agent that names none. With no line here: OpenAI if OPENAI_API_KEY is set,
-      // else a running Ollama, else a small built-in one that needs no network and is no match for either.
+      // The language model of every agent that names none. With no line here: OpenAI, Anthropic or Google, the first of
+      // which OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY is set; else a running Ollama; else a small built-in
+      // one that needs no network and is no match for any of them.
       // model: "openai/gpt-5.4", // with OPENAI_API_KEY in the environment
       // model: "ollama/qwen3", // any name that \`ollama list\` shows
       // model: "local/qwen3", // a model of the provider "local" below
@@ -41,7 +42,8 @@ export function firstConfig(token: string): string {
     },
   },
 
-  // Providers: whatever speaks OpenAI's API, such as Ollama on another machine, vLLM, LM Studio or OpenRouter.
+  // Providers: whatever speaks OpenAI's API, such as Ollama on another machine, vLLM, LM Studio or OpenRouter;
+  // with api: "anthropic-messages" or "google-generative-ai", whatever speaks Anthropic's or Google's.
   // models: {
   //   providers: {
   //     local: { baseUrl: "http://127.0.0.1:11434/v1", models: [{ id: "qwen3" }] },

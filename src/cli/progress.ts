@@ -32,10 +32,10 @@ export async function* drawProgress(events: AsyncIterable<RunEvent>, terminal: T
           spinner.hide();
           if (isTextShown && event.text !== "") isLineOpen = !event.text.endsWith("\n");
           break;
-        case "tool_call_end":
-          if (event.owner !== "agent") break;
+        case "tool_start":
+        case "model_fallback":
           spinner.hide();
-          terminal.write(`${isLineOpen ? "\n" : ""}${styleText("dim", `· ${event.call.name}`, { stream: terminal })}\n`);
+          terminal.write(`${isLineOpen ? "\n" : ""}${styleText("dim", `· ${describe(event)}`, { stream: terminal })}\n`);
           isLineOpen = false;
           spinner.show("thinking");
           break;
@@ -50,6 +50,10 @@ export async function* drawProgress(events: AsyncIterable<RunEvent>, terminal: T
   } finally {
     spinner.hide();
   }
+}
+
+function describe(event: Extract<RunEvent, { type: "tool_start" | "model_fallback" }>): string {
+  return event.type === "tool_start" ? event.call.name : `${event.from} failed (${event.error.code}), asking ${event.to}`;
 }
 
 class Spinner {

@@ -3,7 +3,9 @@
  *
  * Deliberately absent: how the file spells it (`schema.ts`) and where values come from (`load.ts`).
  */
-import type { Agent } from "../domain/agent.ts";
+import type { Agent, FetchLimits } from "../domain/agent.ts";
+import type { ImagePart } from "../domain/message.ts";
+import type { Price } from "../domain/model.ts";
 
 export interface Config {
   /** The file it was read from; undefined when there is none and everything is default. */
@@ -12,6 +14,7 @@ export interface Config {
   /** Never empty. In the order of the file. */
   readonly agents: readonly Agent[];
   readonly providers: readonly ProviderConfig[];
+  readonly mcpServers: readonly McpServerConfig[];
   /** What agents without a model of their own run on; undefined when each names one. */
   readonly defaultModel: DefaultModel | undefined;
   readonly session: SessionConfig;
@@ -64,20 +67,78 @@ export interface ChatCompletionsConfig {
   readonly modelAliases: ReadonlyMap<string, string>;
   /** A client header, lower case, that names the session when `x-openclaw-session-key` does not; off by default. */
   readonly sessionHeader: string | undefined;
+  readonly attachments: AttachmentsConfig;
 }
+
+/** How much of what callers attach is taken. */
+export interface AttachmentsConfig {
+  /** Image parts of one request. */
+  readonly maxImageParts: number;
+  /** Of all image parts of one request, decoded. */
+  readonly maxTotalImageBytes: number;
+  /** Undefined: images by address are refused. */
+  readonly imageUrls: FetchLimits | undefined;
+  /** Of one image, decoded. */
+  readonly maxImageBytes: number;
+  /** Never empty. */
+  readonly imageTypes: readonly ImagePart["mediaType"][];
+  /** File parts of one request. */
+  readonly maxFileParts: number;
+  /** Of one file, decoded. */
+  readonly maxFileBytes: number;
+  /** Of one file's text; what is longer is refused. */
+  readonly maxFileCharacters: number;
+}
+
+/** The protocol a provider speaks. `ai-sdk`: whatever the AI SDK package `package` speaks. `llama`: none, models run in this process. */
+export type ProviderApi = "openai-completions" | "anthropic-messages" | "google-generative-ai" | "ai-sdk" | "llama" | "builtin";
 
 export interface ProviderConfig {
   readonly id: string;
-  readonly api: "openai-completions" | "builtin";
-  /** Without a trailing slash, `/v1` included; empty for `builtin`. */
+  readonly api: ProviderApi;
+  /** Of `ai-sdk`: an npm package of an AI SDK provider, installed beside the gateway or the config file. */
+  readonly package?: string;
+  /** Absolute path of the module that importing `package` means. */
+  readonly packageEntry?: string;
+  /** Of `ai-sdk`: what else the package wants to be told when its provider is made. May hold secrets. */
+  readonly options?: { readonly [name: string]: unknown };
+  /** Without a trailing slash, `/v1` included; empty for `builtin`, and where the package knows it. */
   readonly baseUrl: string;
   readonly apiKey?: string;
   readonly headers: { readonly [name: string]: string };
-  /** Ids as the provider knows them. */
-  readonly models: readonly string[];
+  /** Empty: any model id is passed on. */
+  readonly models: readonly ModelConfig[];
   /** Until the response headers, and between two pieces of the body. */
   readonly timeoutMs: number;
 }
+
+export interface ModelConfig {
+  /** As the provider knows it. */
+  readonly id: string;
+  /** `false`: the configuration says that it takes none. */
+  readonly takesImages: boolean;
+  /** Tokens of one reply, at most; for providers that must be told. */
+  readonly maxTokens?: number;
+  readonly contextWindow?: number;
+  readonly price?: Price;
+}
+
+/** A server of the Model Context Protocol, started as a process or reached over HTTP. */
+export type McpServerConfig = {
+  /** `[A-Za-z0-9-]…`, the first part of its tools' names. */
+  readonly name: string;
+  /** To connect and to list its tools. */
+  readonly connectTimeoutMs: number;
+} & (
+  | {
+      readonly transport: "stdio";
+      readonly command: string;
+      readonly args: readonly string[];
+      readonly env: { readonly [name: string]: string };
+      readonly cwd: string | undefined;
+    }
+  | { readonly transport: "streamable-http"; readonly url: string; readonly headers: { readonly [name: string]: string } }
+);
 
 export interface DefaultModel {
   /** `<provider>/<model>`. */

@@ -1,18 +1,19 @@
 /**
- * Which model agents run on when neither they nor `agents.defaults` name one: OpenAI, else Ollama, else the embedded one.
+ * Which model agents run on when neither they nor `agents.defaults` name one: that of the first hosted provider whose
+ * key is in the environment (OpenAI, Anthropic, Google), else Ollama's, else the embedded one.
  *
  * Deliberately absent: falling back at run time. A model that was chosen and fails is an error its caller sees.
  */
 import type { DefaultModel } from "./config.ts";
+import { hostedProviders, keyVariableOf } from "./environment-providers.ts";
 import { probeOllama, resolveOllamaOrigin, type OllamaProbe } from "./ollama.ts";
 import { given } from "./source.ts";
 
-/** The ids taken when the environment names none. */
-const defaultModelIds = { openai: "gpt-5.4" } as const;
-
 export async function chooseDefaultModel(env: NodeJS.ProcessEnv, probe: OllamaProbe = probeOllama): Promise<DefaultModel> {
-  if (given(env["OPENAI_API_KEY"]) !== undefined) {
-    return { ref: `openai/${given(env["CLAWGATE_OPENAI_MODEL"]) ?? defaultModelIds.openai}`, reason: "OPENAI_API_KEY is set" };
+  for (const hosted of hostedProviders) {
+    const variable = keyVariableOf(hosted, env);
+    const model = given(env[hosted.modelVariable]) ?? hosted.model;
+    if (variable !== undefined) return { ref: `${hosted.id}/${model}`, reason: `${variable} is set` };
   }
   if (mayProbeOllama(env)) {
     const { origin } = resolveOllamaOrigin(env);
@@ -21,7 +22,9 @@ export async function chooseDefaultModel(env: NodeJS.ProcessEnv, probe: OllamaPr
   }
   return {
     ref: "builtin/offline",
-    reason: "no model is configured and none was found: set OPENAI_API_KEY, start Ollama, or name one in agents.defaults.model",
+    reason:
+      "no model is configured and none was found: set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, start Ollama, " +
+      "or name one in agents.defaults.model",
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import { agentIdPattern } from "../domain/agent.ts";
+import { buildAttachments } from "./attachments.ts";
 import { resolveAuth } from "./auth.ts";
 import type { Findings } from "./config-error.ts";
 import type { ChatCompletionsConfig, GatewayConfig } from "./config.ts";
@@ -19,6 +20,7 @@ export interface GatewayOptions {
 }
 
 type GatewayFile = ConfigFile["gateway"];
+type ChatCompletionsFile = GatewayFile["http"]["endpoints"]["chatCompletions"];
 
 const bindNames = ["loopback", "lan", "auto", "custom"] as const;
 
@@ -37,7 +39,7 @@ export function buildGateway(file: GatewayFile, options: GatewayOptions, env: No
     port: resolvePort(file.port, options.port, env, findings),
     host,
     auth: resolveAuth(file.auth, options.token, env, { isLoopback: isLoopbackHost(host), findings }),
-    chatCompletions: buildChatCompletions(file.http.endpoints.chatCompletions),
+    chatCompletions: buildChatCompletions(file.http.endpoints.chatCompletions, findings),
     requestTimeoutMs: file.http.requestTimeoutMs,
     corsOrigins: file.http.cors.origins,
     trustedProxies: file.trustedProxies,
@@ -66,10 +68,14 @@ export function isLoopbackHost(host: string): boolean {
   return host.toLowerCase() === "localhost";
 }
 
-function buildChatCompletions(file: GatewayFile["http"]["endpoints"]["chatCompletions"]): ChatCompletionsConfig {
-  const { modelAliases, sessionHeader, ...limits } = file;
+function buildChatCompletions(file: ChatCompletionsFile, findings: Findings): ChatCompletionsConfig {
+  const { enabled, maxBodyBytes, keepAliveMs, readerTimeoutMs, modelAliases, sessionHeader } = file;
   return {
-    ...limits,
+    enabled,
+    maxBodyBytes,
+    keepAliveMs,
+    readerTimeoutMs,
+    attachments: buildAttachments(file, findings),
     modelAliases: new Map(Object.entries(modelAliases).map(([alias, target]) => [alias, target.trim().toLowerCase()])),
     sessionHeader: sessionHeader?.toLowerCase(),
   };

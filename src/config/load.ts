@@ -10,6 +10,8 @@ import type { Config, DefaultModel, SessionConfig } from "./config.ts";
 import { chooseDefaultModel } from "./default-model.ts";
 import { deepFreeze } from "./freeze.ts";
 import { buildGateway, checkModelAliases, type GatewayOptions } from "./gateway.ts";
+import { buildMcpServers } from "./mcp.ts";
+import { llamaProviders } from "./llama-models.ts";
 import { probeOllama, type OllamaProbe } from "./ollama.ts";
 import { buildProviders, checkModelRef, type Providers } from "./providers.ts";
 import { reportIssues } from "./schema-issues.ts";
@@ -36,9 +38,12 @@ export async function loadConfig(
   // A broken section stands here as its defaults; what is said about those is not the user's problem.
   const about = (...sections: Section[]) => (sections.some((section) => broken.has(section)) ? createFindings(source.label) : findings);
   const gateway = buildGateway(file.gateway, options, env, about("gateway"));
-  const providers = buildProviders(file.models.providers, env, about("models"));
   const createdAt = source.modifiedAt ?? Math.floor(performance.timeOrigin / 1000);
-  const drafts = buildAgents(file.agents, providers, createdAt, about("agents", "models"));
+  const toFolder = (path: string): string => toAbsolute(path, env, source.folder);
+  const providers = buildProviders(file.models.providers, env, { folder: source.folder, toPath: toFolder }, about("models"));
+  const mcpServers = buildMcpServers(file.mcp.servers, toFolder, about("mcp"));
+  const agentsContext = { providers, mcpServers: mcpServers.map((server) => server.name), createdAt, toFolder };
+  const drafts = buildAgents(file.agents, agentsContext, about("agents", "models", "mcp"));
   const ids = drafts.map((agent) => agent.id);
   checkModelAliases(gateway.chatCompletions.modelAliases, ids, about("gateway", "agents"));
   const session = buildSession(file.session, source, env, about("session"));
@@ -50,7 +55,14 @@ export async function loadConfig(
     path: source.path,
     gateway,
     agents: drafts.map((agent) => ({ ...agent, model: agent.model ?? defaultModel?.ref ?? "" })),
-    providers: providers.usable,
+    providers: [
+      ...providers.usable,
+      ...llamaProviders(
+        drafts.flatMap(({ model, fallbacks }) => [model, ...fallbacks]),
+        source.folder,
+      ),
+    ],
+    mcpServers,
     defaultModel,
     session,
     log: file.log,
@@ -58,7 +70,7 @@ export async function loadConfig(
   });
 }
 
-type Section = "gateway" | "agents" | "models" | "session" | "log";
+type Section = "gateway" | "agents" | "models" | "mcp" | "session" | "log";
 
 /** The file against its schema. Sections with a problem are replaced by their defaults, so that the rest can be checked too. */
 function checkFile(source: ConfigSource, env: NodeJS.ProcessEnv, findings: Findings): { file: ConfigFile; broken: ReadonlySet<string> } {

@@ -5,6 +5,7 @@
  * `auth.ts`, `agents.ts` and `providers.ts`.
  */
 import type { Config } from "./config.ts";
+import { hostedProviders, keyVariableOf } from "./environment-providers.ts";
 import { given, locateConfig, readSource } from "./source.ts";
 
 /** Place → origin, such as `gateway.port` → `environment: OPENCLAW_GATEWAY_PORT`. */
@@ -76,6 +77,7 @@ function originOfModel(id: string, { defaultModel }: Config, { agents = {} }: Ra
 
 function originOfProvider(id: string, { models }: RawFile, env: NodeJS.ProcessEnv): string {
   if (Object.hasOwn(models?.providers ?? {}, id)) return inFile(`models.providers.${id}`);
-  if (id === "openai") return inEnvironment("OPENAI_API_KEY");
+  const hosted = hostedProviders.find((one) => one.id === id);
+  if (hosted) return inEnvironment(keyVariableOf(hosted, env) ?? hosted.keys[0]);
   return id === "ollama" && given(env["OLLAMA_HOST"]) !== undefined ? inEnvironment("OLLAMA_HOST") : fallback;
 }

@@ -7,18 +7,42 @@ const modelSchema = z
     text(),
     z.strictObject({
       primary: text().describe("<provider>/<model>, split at the first slash."),
-      fallbacks: z.array(text()).optional().describe("Read, not used yet."),
+      fallbacks: z.array(text()).optional().describe("Models to try, in this order, when it fails before anything was sent to the caller."),
     }),
   ])
   .describe("<provider>/<model>, or {primary, fallbacks}. Left out, one is chosen from the environment at start.");
 
+const httpFetchSchema = z
+  .strictObject({
+    allowHosts: z
+      .array(text())
+      .optional()
+      .describe('Hosts it may reach: names, "*.example.org", or "*" for any public one. Default ["*"].'),
+    maxBytes: z.int().min(1).optional().describe("Largest body it reads, in bytes. Default 1048576 (1 MiB)."),
+    maxRedirects: z.int().min(0).optional().describe("Redirects it follows, each checked like the first address. Default 3."),
+    timeoutMs: milliseconds().optional().describe("Milliseconds a fetch may take, redirects included. Default 15000."),
+  })
+  .describe("Limits of the tool http_fetch, which an agent has only when it is named. Private addresses are never reached.");
+
 const toolsSchema = z
-  .union([z.array(text()), z.strictObject({ allow: z.array(text()).optional() })])
-  .describe("Names of the gateway's own tools the agent may use, as a list or {allow: […]}. Default none.");
+  .union([
+    z.array(text()),
+    z.strictObject({
+      allow: z
+        .array(text())
+        .optional()
+        .describe("Names of tools; <server>__<tool> is one of an MCP server's, <server>__* all of them. Default none."),
+      timeoutMs: milliseconds().optional().describe("Milliseconds one call may take. Default 60000."),
+      maxOutputBytes: z.int().min(256).optional().describe("Bytes of one result that the model sees; the rest is cut. Default 65536."),
+      httpFetch: httpFetchSchema.optional(),
+    }),
+  ])
+  .describe("The tools of its own that the agent may use, as a list of names or as {allow: […]} with limits.");
 
 const agentFields = {
   model: modelSchema.optional(),
   systemPrompt: text().optional().describe("Instructions sent to the model before anything the caller sends."),
+  workspace: text().optional().describe("A folder whose AGENTS.md and SOUL.md are instructions too, read again when they change."),
   tools: toolsSchema.optional(),
 };
 

@@ -1,6 +1,6 @@
 /** The `gateway` section of the config file: the network side. */
 import { z } from "zod";
-import { milliseconds, text } from "./schema-values.ts";
+import { bytes, milliseconds, text } from "./schema-values.ts";
 
 const rateLimitSchema = z
   .strictObject({
@@ -33,15 +33,46 @@ const authSchema = z
   })
   .describe("Who may call. An unknown key here is an error: a misspelt one would leave the gateway less protected than it looks.");
 
+/** OpenClaw's keys. */
+const imagesSchema = z
+  .strictObject({
+    allowUrl: z
+      .boolean()
+      .default(false)
+      .describe("Fetches images that callers name by an http(s) address, from the hosts of urlAllowlist only. Off by default."),
+    urlAllowlist: z
+      .array(text())
+      .default([])
+      .describe('Hosts images may come from: names, "*.example.org", or "*" for any public one. Default none.'),
+    allowedMimes: z
+      .array(text())
+      .optional()
+      .describe("Kinds of images that are taken, of image/png, image/jpeg, image/gif and image/webp. Default all of these."),
+    maxBytes: bytes().default(10_485_760).describe("Largest image, in bytes, decoded. Default 10485760 (10 MiB)."),
+    maxRedirects: z
+      .int()
+      .min(0)
+      .default(3)
+      .describe("Redirects followed on the way to an image, each checked like the first address. Default 3."),
+    timeoutMs: milliseconds().default(10_000).describe("Milliseconds fetching one image may take, redirects included. Default 10000."),
+  })
+  .describe("Images in requests. Private addresses are never reached.");
+
+const filesSchema = z
+  .strictObject({
+    maxParts: z.int().min(0).default(8).describe("Files in one request, at most. Default 8."),
+    maxBytes: bytes().default(5_242_880).describe("Largest file, in bytes, decoded. Default 5242880 (5 MiB)."),
+    maxChars: z.int().min(1).default(200_000).describe("Longest text of one file, in characters; a longer one is refused. Default 200000."),
+  })
+  .describe("Text and PDF files in requests.");
+
 const chatCompletionsSchema = z
   .strictObject({
     enabled: z
       .boolean()
       .default(false)
       .describe("Serves POST /v1/chat/completions and GET /v1/models. Off by default: callers get all that the agents may do."),
-    maxBodyBytes: z
-      .int()
-      .min(1)
+    maxBodyBytes: bytes()
       .default(20_971_520)
       .describe("Largest request body in bytes; a larger one is refused unread. Default 20971520 (20 MiB)."),
     keepAliveMs: milliseconds()
@@ -50,6 +81,10 @@ const chatCompletionsSchema = z
     readerTimeoutMs: milliseconds()
       .default(60_000)
       .describe("Milliseconds a client may take nothing of its stream before it is cut and its run aborted. Default 60000."),
+    maxImageParts: z.int().min(0).default(8).describe("Images in one request, at most. Default 8."),
+    maxTotalImageBytes: bytes().default(14_680_064).describe("All images of one request, in bytes, decoded. Default 14680064 (14 MiB)."),
+    images: imagesSchema.prefault({}),
+    files: filesSchema.prefault({}),
     modelAliases: z
       .record(z.string(), text())
       .default({})

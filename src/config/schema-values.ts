@@ -5,4 +5,5 @@ import { z } from "zod";
 const longestTimerMs = 2_147_483_647;
 
 export const milliseconds = () => z.int().min(1).max(longestTimerMs);
+export const bytes = () => z.int().min(1);
 export const text = () => z.string().regex(/\S/, "must not be empty: give it a value or leave the key out");

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { agentsSchema } from "./schema-agents.ts";
 import { gatewaySchema } from "./schema-gateway.ts";
+import { mcpSchema } from "./schema-mcp.ts";
 import { modelsSchema } from "./schema-models.ts";
 import { milliseconds, text } from "./schema-values.ts";
 
@@ -40,6 +41,7 @@ export const configFileSchema = z.strictObject({
   gateway: gatewaySchema.prefault({}),
   agents: agentsSchema.prefault({}),
   models: modelsSchema.prefault({}),
+  mcp: mcpSchema.prefault({}),
   session: sessionSchema.prefault({}),
   log: logSchema.prefault({}),
 });

@@ -31,6 +31,7 @@ export const errorCodes = [
   "max_turns_exceeded",
   "upstream_error",
   "tool_choice_unmet",
+  "response_format_mismatch",
   "store_unavailable",
   "run_timeout",
   "upstream_timeout",

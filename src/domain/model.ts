@@ -73,6 +73,8 @@ export interface Usage {
   readonly outputTokens: number;
   /** The part of `inputTokens` that came from the provider's prompt cache. */
   readonly cachedInputTokens?: number;
+  /** The part of `inputTokens` that the provider wrote into its prompt cache, where it charges for that. */
+  readonly cacheWriteTokens?: number;
   /** The part of `outputTokens` spent on reasoning. */
   readonly reasoningTokens?: number;
 }
@@ -87,12 +89,25 @@ export type ModelEvent =
   /** `index` counts the calls of this reply from 0; the start of a call comes before its deltas. */
   | { readonly type: "tool_call_start"; readonly index: number; readonly id: string; readonly name: string }
   | { readonly type: "tool_call_delta"; readonly index: number; readonly arguments: string }
-  /** Last. `usage` is absent when the provider reported none. */
-  | { readonly type: "finish"; readonly reason: FinishReason; readonly usage?: Usage };
+  /** Last. `usage` is absent when the provider reported none; `replay` is the content of `Replay`, where the provider needs it. */
+  | { readonly type: "finish"; readonly reason: FinishReason; readonly usage?: Usage; readonly replay?: unknown };
+
+/** US dollars, or whatever currency the config means, per million tokens. */
+export interface Price {
+  readonly input: number;
+  readonly output: number;
+  /** Of input that came from the provider's cache. */
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+}
 
 export interface Model {
   /** `<provider>/<model>`, for logs and errors. */
   readonly ref: string;
+  /** `false` only when the configuration says so: where it says nothing, the provider is asked and may refuse. */
+  readonly takesImages: boolean;
+  /** Absent when the configuration names none. */
+  readonly price?: Price;
   stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;
 }
 
@@ -110,13 +125,22 @@ export interface ModelCatalog {
 export function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
   if (!a || !b) return undefined;
   const cached = addOptional(a.cachedInputTokens, b.cachedInputTokens);
+  const written = addOptional(a.cacheWriteTokens, b.cacheWriteTokens);
   const reasoning = addOptional(a.reasoningTokens, b.reasoningTokens);
   return {
     inputTokens: a.inputTokens + b.inputTokens,
     outputTokens: a.outputTokens + b.outputTokens,
     ...(cached === undefined ? {} : { cachedInputTokens: cached }),
+    ...(written === undefined ? {} : { cacheWriteTokens: written }),
     ...(reasoning === undefined ? {} : { reasoningTokens: reasoning }),
   };
+}
+
+/** What `usage` costs at `price`, in the price's currency. */
+export function costOf(usage: Usage, price: Price): number {
+  const { inputTokens, outputTokens, cachedInputTokens: cached = 0, cacheWriteTokens: written = 0 } = usage;
+  const plain = Math.max(0, inputTokens - cached - written);
+  return (plain * price.input + cached * price.cacheRead + written * price.cacheWrite + outputTokens * price.output) / 1_000_000;
 }
 
 function addOptional(a: number | undefined, b: number | undefined): number | undefined {

@@ -5,6 +5,7 @@
  * The non-streaming reply is the fold of those events, never a second implementation.
  */
 import type { AgentId } from "./agent.ts";
+import type { SentMessage } from "./attachment.ts";
 import type { GatewayError } from "./errors.ts";
 import type { Message, ToolCall } from "./message.ts";
 import type { FinishReason, ModelSettings, ToolChoice, ToolDefinition, Usage } from "./model.ts";
@@ -31,7 +32,7 @@ export interface RunRequest {
   readonly user?: Chosen;
   /** `<provider>/<model>` instead of the agent's own. */
   readonly model?: Chosen;
-  readonly messages: readonly Message[];
+  readonly messages: readonly SentMessage[];
   /** The caller's tools: a call to one ends the run. */
   readonly tools: readonly ToolDefinition[];
   /** Speaks of the caller's tools only. */
@@ -46,6 +47,10 @@ export type RunEvent =
   /** The session is busy with another run; this one waits its turn. */
   | { readonly type: "run_queued" }
   | { readonly type: "run_start" }
+  /** The model is about to be asked; `turn` counts from 1. */
+  | { readonly type: "turn_start"; readonly turn: number; readonly model: string }
+  /** The model `from` failed before anything of this turn was seen, and `to` is asked instead. */
+  | { readonly type: "model_fallback"; readonly from: string; readonly to: string; readonly error: GatewayError }
   /** The `\n\n` between the texts of two turns is part of the text. */
   | { readonly type: "text_delta"; readonly text: string }
   | { readonly type: "reasoning_delta"; readonly text: string }
@@ -54,22 +59,35 @@ export type RunEvent =
   | { readonly type: "tool_call_start"; readonly owner: ToolOwner; readonly index: number; readonly id: string; readonly name: string }
   | { readonly type: "tool_call_delta"; readonly owner: ToolOwner; readonly index: number; readonly arguments: string }
   | { readonly type: "tool_call_end"; readonly owner: ToolOwner; readonly index: number; readonly call: ToolCall }
+  /** One of the agent's own tools begins to work; its `tool_result` follows. */
+  | { readonly type: "tool_start"; readonly call: ToolCall }
   | { readonly type: "tool_result"; readonly call: ToolCall; readonly content: string; readonly isError: boolean }
   /** One model call and the agent's tool calls it made are over: the assistant message, then the tool results. */
-  | { readonly type: "turn_end"; readonly messages: readonly Message[]; readonly finishReason: FinishReason; readonly usage?: Usage }
+  | {
+      readonly type: "turn_end";
+      readonly messages: readonly Message[];
+      readonly finishReason: FinishReason;
+      readonly usage?: Usage;
+      /** Absent when the tokens or their price are not known. */
+      readonly cost?: number;
+    }
   | RunEnd;
 
-export type RunEnd =
-  | { readonly type: "run_end"; readonly status: "completed"; readonly finishReason: FinishReason; readonly usage?: Usage }
-  /** `hasEffects`: a tool was executed, so repeating the run would repeat its effects. */
-  | {
-      readonly type: "run_end";
-      readonly status: "failed";
-      readonly error: GatewayError;
-      readonly hasEffects: boolean;
-      readonly usage?: Usage;
-    }
-  | { readonly type: "run_end"; readonly status: "aborted"; readonly usage?: Usage };
+/** What a run has used up when it ends, over all its turns. */
+interface Spent {
+  readonly turns: number;
+  /** Absent when a provider did not count. */
+  readonly usage?: Usage;
+  /** In the currency of the configured prices; absent unless every turn's tokens and price are known. */
+  readonly cost?: number;
+}
+
+export type RunEnd = Spent & { readonly type: "run_end" } & (
+    | { readonly status: "completed"; readonly finishReason: FinishReason }
+    /** `hasEffects`: a tool was executed, so repeating the run would repeat its effects. */
+    | { readonly status: "failed"; readonly error: GatewayError; readonly hasEffects: boolean }
+    | { readonly status: "aborted" }
+  );
 
 export interface Run {
   /** Lower-case hex, unique. */

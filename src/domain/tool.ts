@@ -1,8 +1,10 @@
 /** A tool of the agent's own: it runs inside the gateway and its calls are not shown to the caller. */
+import type { Agent } from "./agent.ts";
 import type { JsonObject, ToolDefinition } from "./model.ts";
 import type { SessionMemory } from "./session.ts";
 
 export interface ToolContext {
+  readonly agent: Agent;
   readonly memory: SessionMemory;
   readonly signal: AbortSignal;
   readonly now: () => Date;

@@ -1,21 +1,23 @@
 /** OpenAI's request messages → the domain's. Pure. `index` is only for the path in errors. */
 import type { components } from "../../generated/openapi.ts";
+import type { Attachment, SentMessage } from "../domain/attachment.ts";
 import { GatewayError } from "../domain/errors.ts";
-import type { AssistantMessage, Message, TextPart, ToolCall } from "../domain/message.ts";
+import type { AssistantMessage, TextPart, ToolCall } from "../domain/message.ts";
+import { decodePart, decodeText } from "./chat-parts.ts";
 
 type Schemas = components["schemas"];
 type WireMessage = Schemas["RequestMessage"];
 
-export function decodeMessage(message: WireMessage, index: number): Message {
+export function decodeMessage(message: WireMessage, index: number): SentMessage {
   const path = `messages[${index}]`;
   switch (message.role) {
     case "system":
     case "developer":
-      return { role: message.role, content: decodeParts(message.content, path), ...nameOf(message) };
+      return { role: message.role, content: decodeTexts(message.content, path), ...nameOf(message) };
     case "user":
       return { role: "user", content: decodeParts(message.content, path), ...nameOf(message) };
     case "tool":
-      return { role: "tool", toolCallId: message.tool_call_id, content: decodeParts(message.content, path) };
+      return { role: "tool", toolCallId: message.tool_call_id, content: decodeTexts(message.content, path) };
     case "assistant":
       return decodeAssistant(message, path);
     case "function":
@@ -23,17 +25,17 @@ export function decodeMessage(message: WireMessage, index: number): Message {
   }
 }
 
-function decodeParts(content: string | readonly Schemas["UserContentPart"][], path: string): TextPart[] {
-  if (typeof content === "string") return [{ type: "text", text: content }];
-  return content.map((part, index) => {
-    if (part.type === "text") return decodeText(part, `${path}.content[${index}]`);
-    throw unsupported(`${path}.content[${index}]`, `Parts of type '${part.type}' are not supported. Send parts of type 'text'.`);
-  });
+/** Where only text can stand, the contract lets no other part through. */
+function decodeTexts(content: string | readonly Schemas["TextPart"][], path: string): TextPart[] {
+  return typeof content === "string" ? [asText(content)] : content.map((part, index) => decodeText(part, `${path}.content[${index}]`));
 }
 
-function decodeText({ text, prompt_cache_breakpoint: mark }: Schemas["TextPart"], path: string): TextPart {
-  if (mark == null) return { type: "text", text };
-  throw unsupported(`${path}.prompt_cache_breakpoint`, "The gateway composes the prompt, so the caller cannot place marks in it.");
+function decodeParts(content: string | readonly Schemas["UserContentPart"][], path: string): (TextPart | Attachment)[] {
+  return typeof content === "string" ? [asText(content)] : content.map((part, index) => decodePart(part, `${path}.content[${index}]`));
+}
+
+function asText(text: string): TextPart {
+  return { type: "text", text };
 }
 
 function decodeAssistant(message: Schemas["AssistantMessage"], path: string): AssistantMessage {
@@ -49,7 +51,7 @@ function decodeAssistant(message: Schemas["AssistantMessage"], path: string): As
       param: `${path}.content`,
     });
   }
-  const parts = typeof message.content === "string" ? [{ type: "text" as const, text: message.content }] : (message.content ?? []);
+  const parts = typeof message.content === "string" ? [asText(message.content)] : (message.content ?? []);
   const refusal = message.refusal ?? joined(parts.flatMap((part) => (part.type === "refusal" ? [part.refusal] : [])));
   return {
     role: "assistant",

@@ -1,12 +1,12 @@
 /**
  * What a run says → OpenAI's words: the result as a completion, each event as chunks. Pure.
  *
- * Deliberately absent: bytes and headers (`sse.ts`, `operations/`), and everything of the agent's own tools, which
- * the caller does not see.
+ * Deliberately absent: bytes and headers (`sse.ts`, `operations/`), and what the agent's own tools are told and answer,
+ * which the caller does not see. That they work, it sees if it asked for that (`run-progress.ts`).
  */
 import type { components } from "../../generated/openapi.ts";
-import type { Usage } from "../domain/model.ts";
 import type { Run, RunEnd, RunEvent, RunResult } from "../domain/run.ts";
+import { encodeProgress, encodeSummary, encodeUsage } from "./run-progress.ts";
 
 type Schemas = components["schemas"];
 export type Completion = Schemas["ChatCompletion"];
@@ -20,12 +20,21 @@ export function completionId(runId: string): string {
   return `chatcmpl-${runId}`;
 }
 
-/** `model` is echoed as the caller sent it. */
+/** What the caller asked to see. */
+export interface ReplyOptions {
+  /** Echoed as the caller sent it. */
+  readonly model: string;
+  /** Streamed only: `stream_options.include_usage`. */
+  readonly includesUsage: boolean;
+  /** `x-openclaw-events`. */
+  readonly showsProgress: boolean;
+}
+
 export function encodeCompletion(
   run: RunIdentity,
-  model: string,
   { text, refusal, reasoning, toolCalls }: RunResult,
   end: CompletedRun,
+  { model, showsProgress }: ReplyOptions,
 ): Completion {
   return {
     id: completionId(run.id),
@@ -55,31 +64,22 @@ export function encodeCompletion(
       },
     ],
     ...(end.usage ? { usage: encodeUsage(end.usage) } : {}),
-  };
-}
-
-export function encodeUsage({ inputTokens, outputTokens, cachedInputTokens, reasoningTokens }: Usage): Schemas["Usage"] {
-  return {
-    prompt_tokens: inputTokens,
-    completion_tokens: outputTokens,
-    total_tokens: inputTokens + outputTokens,
-    ...(cachedInputTokens === undefined ? {} : { prompt_tokens_details: { cached_tokens: cachedInputTokens } }),
-    ...(reasoningTokens === undefined ? {} : { completion_tokens_details: { reasoning_tokens: reasoningTokens } }),
+    ...(showsProgress ? { openclaw: encodeSummary(end) } : {}),
   };
 }
 
 /** Turns the events of one run into its chunks, in order. The first chunk brings the role, the last the finish reason. */
 export class ChunkEncoder {
   readonly #frame: Pick<Chunk, "id" | "object" | "created" | "model">;
-  readonly #includesUsage: boolean;
+  readonly #options: ReplyOptions;
   #hasBegun = false;
 
-  constructor(run: RunIdentity, model: string, includesUsage: boolean) {
-    this.#frame = { id: completionId(run.id), object: "chat.completion.chunk", created: run.createdAt, model };
-    this.#includesUsage = includesUsage;
+  constructor(run: RunIdentity, options: ReplyOptions) {
+    this.#frame = { id: completionId(run.id), object: "chat.completion.chunk", created: run.createdAt, model: options.model };
+    this.#options = options;
   }
 
-  /** Throws the error of a failed run. An aborted one has nothing more to say. */
+  /** A failed run and an aborted one have nothing more to say. */
   encode(event: RunEvent): Chunk[] {
     switch (event.type) {
       case "text_delta":
@@ -99,8 +99,13 @@ export class ChunkEncoder {
       case "run_end":
         return event.status === "completed" ? this.#last(event) : [];
       default:
-        return [];
+        return this.#progress(event);
     }
+  }
+
+  #progress(event: RunEvent): Chunk[] {
+    const progress = this.#options.showsProgress ? encodeProgress(event) : undefined;
+    return progress ? [...this.#first(), { ...this.#chunk({}, null), openclaw: progress }] : [];
   }
 
   #delta(delta: Delta): Chunk[] {
@@ -113,9 +118,11 @@ export class ChunkEncoder {
     return [this.#chunk({ role: "assistant", content: "", refusal: null }, null)];
   }
 
-  #last({ finishReason, usage }: CompletedRun): Chunk[] {
-    const chunks = [...this.#first(), this.#chunk({}, finishReason)];
-    if (this.#includesUsage && usage) chunks.push({ ...this.#frame, choices: [], usage: encodeUsage(usage) });
+  #last(end: CompletedRun): Chunk[] {
+    const { includesUsage, showsProgress } = this.#options;
+    const last = { ...this.#chunk({}, end.finishReason), ...(showsProgress ? { openclaw: encodeSummary(end) } : {}) };
+    const chunks = [...this.#first(), last];
+    if (includesUsage && end.usage) chunks.push({ ...this.#frame, choices: [], usage: encodeUsage(end.usage) });
     return chunks;
   }
 
@@ -123,7 +130,7 @@ export class ChunkEncoder {
     return {
       ...this.#frame,
       choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
-      ...(this.#includesUsage ? { usage: null } : {}),
+      ...(this.#options.includesUsage ? { usage: null } : {}),
     };
   }
 }

@@ -12,7 +12,7 @@ import type { ModelSettings, ResponseFormat } from "../domain/model.ts";
 import type { Chosen, Principal, RunRequest } from "../domain/run.ts";
 import { decodeMessage } from "./chat-messages.ts";
 import { decodeTools } from "./chat-tools.ts";
-import { refuseDeep } from "./depth.ts";
+import { refuseDeep, refuseLong } from "./depth.ts";
 import { decodeHeaderValue } from "./headers.ts";
 import { agentOfModelName } from "./model-name.ts";
 
@@ -122,7 +122,10 @@ function decodeSettings(body: ChatBody): ModelSettings {
 function decodeFormat(format: NonNullable<ChatBody["response_format"]>): ResponseFormat {
   if (format.type !== "json_schema") return { type: format.type };
   const { name, description, schema, strict } = format.json_schema;
-  if (schema) refuseDeep(schema, "response_format.json_schema.schema");
+  if (schema) {
+    refuseDeep(schema, "response_format.json_schema.schema");
+    refuseLong(schema, "response_format.json_schema.schema");
+  }
   return {
     type: "json_schema",
     name,

@@ -1,7 +1,8 @@
-/** A bound on the depth of free-form JSON that goes on to a provider: serialising it is recursive. */
+/** Bounds on free-form JSON that goes on to a provider or a checker: serialising it is recursive, and reading it costs work. */
 import { GatewayError } from "../domain/errors.ts";
 
 const maxDepth = 64;
+const maxBytes = 256 * 1024;
 
 /** Throws `invalid_value` for `param` when `value` is nested deeper. */
 export function refuseDeep(value: object, param: string): void {
@@ -10,4 +11,16 @@ export function refuseDeep(value: object, param: string): void {
     if (depth > maxDepth) throw new GatewayError("invalid_value", `'${param}' is nested deeper than ${maxDepth} levels.`, { param });
     level = level.flatMap((node) => Object.values(node).filter((child): child is object => typeof child === "object" && child !== null));
   }
+}
+
+/** Throws `invalid_value` for `param` when the JSON of `value`, which is not deep, is longer. */
+export function refuseLong(value: object, param: string): void {
+  if (Buffer.byteLength(JSON.stringify(value)) <= maxBytes) return;
+  throw new GatewayError(
+    "invalid_value",
+    `'${param}' is longer than ${maxBytes / 1024} KiB. Leave out of it what the reply does not need.`,
+    {
+      param,
+    },
+  );
 }

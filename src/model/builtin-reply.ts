@@ -4,10 +4,10 @@
  * Per user message each tool is called at most once, so that a run always ends.
  */
 import { textOf, type Message, type ToolCall } from "../domain/message.ts";
-import type { JsonObject, ModelRequest, ToolDefinition } from "../domain/model.ts";
+import type { JsonObject, ModelRequest, ResponseFormat, ToolDefinition } from "../domain/model.ts";
 import { english, korean, type Phrases } from "./builtin-phrases.ts";
 import { isSameSubject, readStatement, understand, type Understanding } from "./builtin-understanding.ts";
-import { sampleArguments, sampleBudget } from "./schema-sample.ts";
+import { sampleArguments, sampleBudget, sampleValue } from "./schema-sample.ts";
 
 const maxQuoteCharacters = 200;
 const maxQuotes = 5;
@@ -37,7 +37,16 @@ export function decideReply(request: ModelRequest): Reply {
   const understanding = understand(conversation.text);
   const calls = planCalls(request, conversation, understanding);
   if (calls.length > 0) return { calls: request.settings.parallelToolCalls === false ? calls.slice(0, 1) : calls };
-  return { text: answer(conversation, understanding) };
+  return { text: inFormat(request.settings.responseFormat, conversation, answer(conversation, understanding)) };
+}
+
+/** With a JSON form, the text is that JSON only: a sample of the schema, or an object that holds the sentence. */
+function inFormat(format: ResponseFormat | undefined, { text, results }: Conversation, sentence: string): string {
+  if (format === undefined || format.type === "text") return sentence;
+  const schema = format.type === "json_schema" ? format.schema : undefined;
+  if (schema === undefined) return JSON.stringify({ reply: sentence });
+  const filling = results.length > 0 ? sentence : text;
+  return JSON.stringify(sampleValue(schema, filling.slice(0, maxArgumentCharacters), sampleBudget()));
 }
 
 function readConversation(messages: readonly Message[]): Conversation {

@@ -3,11 +3,10 @@
  * tool calls and says that no language model is configured. Its reply is a pure function of the request.
  *
  * A token is a word: a run of non-blank characters with the blanks before it. Usage and token limits count those.
- * Deliberately absent: understanding. It follows no instructions and refuses to promise JSON.
+ * Deliberately absent: understanding. It follows no instructions, and its JSON has the form that was asked for but no sense.
  */
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { GatewayError } from "../domain/errors.ts";
 import { textOf, type Message } from "../domain/message.ts";
 import type { Model, ModelEvent, ModelRequest, ModelSettings, Usage } from "../domain/model.ts";
 import { decideReply, type PlannedCall } from "./builtin-reply.ts";
@@ -18,21 +17,11 @@ export const builtinRef = "builtin/offline";
 const wordsPerTurn = 64;
 
 export function builtinModel(ref = builtinRef): Model {
-  return { ref, stream };
+  return { ref, takesImages: false, stream };
 }
 
 async function* stream(request: ModelRequest, signal: AbortSignal): AsyncGenerator<ModelEvent, void, undefined> {
   signal.throwIfAborted();
-  const format = request.settings.responseFormat?.type ?? "text";
-  if (format !== "text") {
-    throw new GatewayError(
-      "unsupported_parameter",
-      `The built-in offline model cannot promise '${format}' replies: configure a real model.`,
-      {
-        param: "response_format",
-      },
-    );
-  }
   const reply = decideReply(request);
   const inputTokens = countInput(request.messages);
   if ("calls" in reply) {

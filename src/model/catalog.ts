@@ -6,7 +6,9 @@
 import type { Agent } from "undici";
 import type { ProviderConfig } from "../config/config.ts";
 import type { Model, ModelCatalog } from "../domain/model.ts";
+import { aiSdkModel } from "./ai-sdk.ts";
 import { builtinModel, builtinRef } from "./builtin.ts";
+import { llamaModel, llamaPrefix, LlamaRuntime } from "./llama.ts";
 import { openaiCompatibleModel } from "./openai-compatible.ts";
 
 const connectTimeoutMs = 10_000;
@@ -21,16 +23,25 @@ export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCat
     (pool ??= import("undici").then((undici) => new undici.Agent({ connect: { timeout: connectTimeoutMs } })));
   const byId = new Map(providers.map((provider) => [provider.id, provider]));
   const models = new Map<string, Model>();
+  const llama = new LlamaRuntime();
 
   function open(ref: string): Model | undefined {
     if (ref === builtinRef) return builtinModel();
+    if (ref.startsWith(llamaPrefix)) return openFile(ref.slice(llamaPrefix.length));
     const slash = ref.indexOf("/");
     const modelId = ref.slice(slash + 1);
     const provider = slash > 0 && modelId !== "" && ref.length <= maxRefLength ? byId.get(ref.slice(0, slash)) : undefined;
-    if (!provider) return undefined;
+    if (!provider || provider.api === "llama") return undefined;
     if (provider.api === "builtin") return modelId === "offline" ? builtinModel(ref) : undefined;
-    if (provider.models.length > 0 && !provider.models.includes(modelId)) return undefined;
-    return openaiCompatibleModel(provider, modelId, openPool);
+    if (provider.models.length > 0 && !provider.models.some((model) => model.id === modelId)) return undefined;
+    const adapt = provider.api === "openai-completions" ? openaiCompatibleModel : aiSdkModel;
+    return adapt(provider, modelId, openPool);
+  }
+
+  /** Only files of the config: a caller may name a model, but no path of its own. */
+  function openFile(path: string): Model | undefined {
+    const provider = providers.find(({ api, models: files }) => api === "llama" && files.some(({ id }) => id === path));
+    return provider && llamaModel(provider, path, llama);
   }
 
   return {
@@ -44,12 +55,16 @@ export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCat
       return model;
     },
     refs: () => [...new Set([...providers.flatMap(refsOf), builtinRef])],
-    close: async () => (await pool)?.destroy(),
+    async close() {
+      await llama.close();
+      await (await pool)?.destroy();
+    },
   };
 }
 
 /** `<provider>/*` stands for any model id of a provider without a list. */
 function refsOf({ id, api, models }: ProviderConfig): string[] {
   if (api === "builtin") return [`${id}/offline`];
-  return models.length === 0 ? [`${id}/*`] : models.map((model) => `${id}/${model}`);
+  if (api === "llama") return models.map((model) => llamaPrefix + model.id);
+  return models.length === 0 ? [`${id}/*`] : models.map((model) => `${id}/${model.id}`);
 }

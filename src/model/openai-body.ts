@@ -4,7 +4,7 @@
  */
 import { StringDecoder } from "node:string_decoder";
 import { createParser, type EventSourceParser } from "eventsource-parser";
-import type { ProviderErrors } from "./openai-errors.ts";
+import type { ProviderErrors } from "./provider-errors.ts";
 import type { ReplyDecoder } from "./openai-reply.ts";
 
 /** One frame of a stream, or one whole completion, in characters. */

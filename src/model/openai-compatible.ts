@@ -7,9 +7,10 @@
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Model, ModelEvent, ModelRequest } from "../domain/model.ts";
+import { describeModel } from "./describe-model.ts";
 import { drain, EventStreamBody, WholeBody, type ReplyBody } from "./openai-body.ts";
-import { Connection, type Pool } from "./openai-connection.ts";
-import { ProviderErrors } from "./openai-errors.ts";
+import { Connection, type Pool, type RequestOptions } from "./provider-connection.ts";
+import { ProviderErrors } from "./provider-errors.ts";
 import { ReplyDecoder } from "./openai-reply.ts";
 import { encodeRequest } from "./openai-request.ts";
 
@@ -17,10 +18,29 @@ import { encodeRequest } from "./openai-request.ts";
 const afterFinishMs = 5000;
 
 export function openaiCompatibleModel(provider: ProviderConfig, modelId: string, pool: Pool): Model {
-  const connection = new Connection(provider, pool, new ProviderErrors(provider));
+  const connection = new Connection(pool, new ProviderErrors(provider), chatCompletionsOf(provider));
   return {
-    ref: `${provider.id}/${modelId}`,
+    ...describeModel(provider, modelId),
     stream: (request, signal) => ({ [Symbol.asyncIterator]: () => new ReplyStream(connection, modelId, request, signal) }),
+  };
+}
+
+function chatCompletionsOf({ baseUrl, apiKey, headers, timeoutMs }: ProviderConfig): RequestOptions {
+  const url = new URL(baseUrl);
+  return {
+    method: "POST",
+    origin: url.origin,
+    path: `${url.pathname.replace(/\/$/u, "")}/chat/completions${url.search}`,
+    headers: {
+      "content-type": "application/json",
+      accept: "text/event-stream, application/json",
+      "accept-encoding": "identity",
+      "user-agent": "clawgate",
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+      ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
   };
 }
 

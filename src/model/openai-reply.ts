@@ -4,7 +4,7 @@
  * Tolerant of how providers spell a good reply, strict about whether it is one: no finish reason, no reply.
  */
 import type { FinishReason, ModelEvent, Usage } from "../domain/model.ts";
-import type { ProviderErrors } from "./openai-errors.ts";
+import type { ProviderErrors } from "./provider-errors.ts";
 import { ToolCallAssembler } from "./openai-tool-calls.ts";
 
 /** What providers say besides OpenAI's own words. Anything else means `stop` when the reply is otherwise whole. */

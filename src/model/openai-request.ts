@@ -4,7 +4,7 @@
  * Deliberately absent: fixing what a provider may not like. What the caller asked for is sent; the provider's refusal
  * comes back as an error with its own words.
  */
-import type { Message, TextPart } from "../domain/message.ts";
+import type { Message, UserPart } from "../domain/message.ts";
 import type { ModelRequest, ModelSettings, ResponseFormat, ToolChoice, ToolDefinition } from "../domain/model.ts";
 
 export function encodeRequest(modelId: string, { messages, tools, toolChoice, settings }: ModelRequest): string {
@@ -48,9 +48,15 @@ function encodeMessage(message: Message): object {
 }
 
 /** One part goes as a plain string: small providers know no other form. */
-function encodeContent(parts: readonly TextPart[]): string | object[] {
-  if (parts.length <= 1) return parts[0]?.text ?? "";
-  return parts.map(({ text }) => ({ type: "text", text }));
+function encodeContent(parts: readonly UserPart[]): string | object[] {
+  const [first] = parts;
+  if (first === undefined) return "";
+  return parts.length === 1 && first.type === "text" ? first.text : parts.map(encodePart);
+}
+
+function encodePart(part: UserPart): object {
+  if (part.type === "text") return { type: "text", text: part.text };
+  return { type: "image_url", image_url: { url: `data:${part.mediaType};base64,${part.data}`, detail: part.detail } };
 }
 
 function encodeTool({ name, description, parameters, strict }: ToolDefinition): object {

@@ -7,7 +7,7 @@
 import { randomBytes } from "node:crypto";
 import type { ModelEvent } from "../domain/model.ts";
 import { ArgumentsScan } from "./arguments-scan.ts";
-import type { ProviderErrors } from "./openai-errors.ts";
+import type { ProviderErrors } from "./provider-errors.ts";
 
 /** Far above what models ask for at a time (OpenAI offers at most 128 tools), and few enough to run and to keep. */
 const maxCalls = 256;

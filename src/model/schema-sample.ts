@@ -1,7 +1,8 @@
 /**
- * The smallest value that fits a JSON Schema, for the offline model's calls of tools it knows nothing about.
+ * The smallest value that fits a JSON Schema, for the offline model's calls of tools it knows nothing about and for its
+ * replies in a form that was asked for.
  *
- * Best effort by design: `pattern`, `not`, `if` and remote references are not looked at. What a schema may cost does not
+ * Best effort by design: `pattern`, `not`, `if`, `contains`, `uniqueItems` and remote references are not looked at. What a schema may cost does not
  * depend on the schema: it comes from the request, and may refer to itself, repeat and multiply as it likes.
  */
 import type { JsonObject } from "../domain/model.ts";
@@ -24,9 +25,14 @@ export function sampleBudget(): SampleBudget {
   return { schemas: 1000, characters: 256 * 1024 };
 }
 
-/** An arguments object with the required properties only; strings get `text` where the schema lets them. */
+/** A value with the required properties only; strings get `text` where the schema lets them. */
+export function sampleValue(schema: JsonObject, text: string, left: SampleBudget): unknown {
+  return sample(schema, { root: schema, text, depth: 0, left });
+}
+
+/** The same for what has to be an object. */
 export function sampleArguments(parameters: JsonObject | undefined, text: string, left: SampleBudget): JsonObject {
-  const value = sample(parameters ?? {}, { root: parameters ?? {}, text, depth: 0, left });
+  const value = sampleValue(parameters ?? {}, text, left);
   return isObject(value) ? value : {};
 }
 
@@ -46,14 +52,14 @@ function sample(schema: unknown, context: Context): unknown {
   if (Object.hasOwn(schema, "const")) return copied(schema["const"], left);
   if (Array.isArray(schema["enum"]) && schema["enum"].length > 0) return copied(schema["enum"][0], left);
   if (Object.hasOwn(schema, "default")) return copied(schema["default"], left);
-  if (typeof schema["$ref"] === "string") return sample(resolve(schema["$ref"], context.root), inner);
+  if (typeof schema["$ref"] === "string") return sample(merge(schema, "$ref", [resolve(schema["$ref"], context.root)]), inner);
   for (const key of ["anyOf", "oneOf"]) {
     const choices = schema[key];
     if (Array.isArray(choices) && choices.length > 0) return sample(merge(schema, key, choices.slice(0, 1)), inner);
   }
   if (Array.isArray(schema["allOf"])) return sample(merge(schema, "allOf", schema["allOf"].slice(0, maxItems)), inner);
   const type = Array.isArray(schema["type"]) ? (schema["type"] as unknown[])[0] : schema["type"];
-  switch (type ?? ("properties" in schema || depth === 0 ? "object" : "string")) {
+  switch (type ?? likelyType(schema, depth)) {
     case "object":
       return sampleObject(schema, inner);
     case "array":
@@ -70,6 +76,13 @@ function sample(schema: unknown, context: Context): unknown {
   }
 }
 
+function likelyType(schema: JsonObject, depth: number): string {
+  if ("properties" in schema || "required" in schema) return "object";
+  if ("items" in schema || "prefixItems" in schema || "minItems" in schema) return "array";
+  if ("minimum" in schema || "maximum" in schema || "multipleOf" in schema) return "number";
+  return depth === 0 ? "object" : "string";
+}
+
 function sampleObject(schema: JsonObject, context: Context): JsonObject {
   const properties = asObject(schema["properties"]);
   const required = Array.isArray(schema["required"]) ? (schema["required"] as unknown[]).slice(0, maxItems) : [];
@@ -83,9 +96,11 @@ function sampleObject(schema: JsonObject, context: Context): JsonObject {
 }
 
 function sampleArray(schema: JsonObject, context: Context): unknown[] {
-  const length = Math.min(numberOf(schema["minItems"], 0), maxItems);
+  // Draft 07 spells a list of the first items' schemas `items`, later drafts `prefixItems`.
+  const first = [schema["prefixItems"], schema["items"]].find((one): one is unknown[] => Array.isArray(one)) ?? [];
+  const length = Math.min(Math.max(numberOf(schema["minItems"], 0), first.length), maxItems, numberOf(schema["maxItems"], Infinity));
   const items: unknown[] = [];
-  while (items.length < length && !isSpent(context.left)) items.push(sample(schema["items"], context));
+  while (items.length < length && !isSpent(context.left)) items.push(sample(first[items.length] ?? schema["items"], context));
   return items;
 }
 
@@ -136,12 +151,22 @@ const byFormat: { readonly [format: string]: string } = {
   date: "1970-01-01",
   time: "00:00:00Z",
   "date-time": "1970-01-01T00:00:00Z",
+  "iso-time": "00:00:00Z",
+  "iso-date-time": "1970-01-01T00:00:00Z",
   duration: "PT0S",
   email: "someone@example.com",
   hostname: "example.com",
   ipv4: "127.0.0.1",
   ipv6: "::1",
   uri: "https://example.com/",
+  url: "https://example.com/",
+  iri: "https://example.com/",
+  "uri-reference": "/",
+  "uri-template": "/",
+  "json-pointer": "",
+  "relative-json-pointer": "0",
+  regex: "",
+  byte: "",
   uuid: "00000000-0000-4000-8000-000000000000",
 };
 
@@ -161,19 +186,31 @@ function resolve(reference: string, root: JsonObject): unknown {
 
 /** All that is ever read from a schema here. */
 const keywords = [
-  ...["const", "enum", "default", "$ref", "anyOf", "oneOf", "allOf", "type", "properties", "required", "items", "minItems"],
+  ...["const", "enum", "default", "$ref", "anyOf", "oneOf", "allOf", "type", "properties", "required"],
+  ...["items", "prefixItems", "minItems", "maxItems"],
   ...["multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "format", "minLength", "maxLength"],
 ];
 
-/** The schema without `key`, and its parts over it. Only what is read is copied: the rest may be megabytes. */
+/**
+ * The schema without `key`, and its parts over it; what several require they require together, each property by all of
+ * them. Only what is read is copied: the rest may be megabytes.
+ */
 function merge(schema: JsonObject, key: string, parts: readonly unknown[]): JsonObject {
   const merged: { [keyword: string]: unknown } = {};
-  for (const part of [schema, ...parts.map(asObject)]) {
+  const all = [schema, ...parts.map(asObject)];
+  for (const part of all) {
     for (const keyword of keywords) {
       if (Object.hasOwn(part, keyword) && !(part === schema && keyword === key)) merged[keyword] = part[keyword];
     }
   }
-  return merged;
+  if (all.filter((part) => "required" in part || "properties" in part).length < 2) return merged;
+  const names = all.flatMap(({ required }) => (Array.isArray(required) ? (required as unknown[]).slice(0, maxItems) : []));
+  const required = [...new Set(names)].slice(0, maxItems).filter((name) => typeof name === "string");
+  const properties = required.map((name) => {
+    const known = all.map((part) => asObject(part["properties"])).filter((own) => Object.hasOwn(own, name));
+    return [name, known.length === 1 ? known[0]![name] : { allOf: known.map((own) => own[name]) }];
+  });
+  return { ...merged, required, properties: Object.fromEntries(properties) as JsonObject };
 }
 
 function numberOf(value: unknown, otherwise: number): number {

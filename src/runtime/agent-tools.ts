@@ -1,13 +1,17 @@
 /**
  * The tools an agent can have of its own, by name, and the one way they are called: arguments are checked against
- * the tool's schema first, and whatever goes wrong becomes a result that the model sees.
+ * the tool's schema first, time and output are limited, and whatever goes wrong becomes a result that the model sees.
  */
-import type { ValidateFunction } from "ajv/dist/2020.js";
+import { type Agent, allowsTool } from "../domain/agent.ts";
 import type { ToolCall } from "../domain/message.ts";
-import type { JsonObject } from "../domain/model.ts";
+import type { JsonObject, ToolDefinition } from "../domain/model.ts";
 import type { Tool, ToolContext } from "../domain/tool.ts";
+import { ArgumentsCheck } from "./arguments-check.ts";
 import { calculator } from "./calculator.ts";
+import { createHttpFetch } from "./http-fetch.ts";
 import { memoryRecall, memorySave } from "./memory-tools.ts";
+import { limitOutput } from "./tool-output.ts";
+import { DeadlineOver, withDeadline } from "./until-aborted.ts";
 
 const currentTime: Tool = {
   definition: {
@@ -18,56 +22,71 @@ const currentTime: Tool = {
   execute: (_args, { now }) => Promise.resolve(now().toISOString()),
 };
 
+export const builtInTools: readonly Tool[] = [calculator, currentTime, memorySave, memoryRecall, createHttpFetch()];
+
 export interface ToolOutcome {
   readonly content: string;
   readonly isError: boolean;
 }
 
+/** The tools of one agent, for one run. */
+export interface ToolSet {
+  readonly definitions: readonly ToolDefinition[];
+  /** Never rejects but with the signal's reason: whatever else goes wrong is an outcome. */
+  call(call: ToolCall, context: ToolContext): Promise<ToolOutcome>;
+}
+
+/** Where tools come from that are not built in. */
+export interface ToolSource {
+  /** The tools of its own that `agent` may use at the moment. Rejects only with the signal's reason. */
+  tools(agent: Agent, signal: AbortSignal): Promise<readonly Tool[]>;
+}
+
 export class AgentTools {
-  readonly #tools: ReadonlyMap<string, Tool>;
-  readonly #validators = new Map<string, Promise<ValidateFunction>>();
+  readonly #builtIn: readonly Tool[];
+  readonly #source: ToolSource | undefined;
+  readonly #arguments = new ArgumentsCheck();
 
-  constructor(tools: readonly Tool[] = [calculator, currentTime, memorySave, memoryRecall]) {
-    this.#tools = new Map(tools.map((tool) => [tool.definition.name, tool]));
+  /** The names of `source`'s tools contain `__`, so that none is a built-in one's. */
+  constructor(builtIn = builtInTools, source?: ToolSource) {
+    this.#source = source;
+    this.#builtIn = builtIn;
   }
 
-  names(): readonly string[] {
-    return [...this.#tools.keys()];
+  /** The tools that `agent` has at the moment, the built-in ones first. Rejects only with the signal's reason. */
+  async open(agent: Agent, signal: AbortSignal): Promise<ToolSet> {
+    signal.throwIfAborted();
+    const builtIn = this.#builtIn.filter(({ definition }) => allowsTool(agent.tools, definition.name));
+    const others = (await this.#source?.tools(agent, signal)) ?? [];
+    const tools = new Map([...builtIn, ...others].map((tool) => [tool.definition.name, tool]));
+    return {
+      definitions: [...tools.values()].map((tool) => tool.definition),
+      call: async (call, context) => {
+        const { content, isError } = await this.#call(call, tools, context);
+        return { content: limitOutput(content, context.agent.tools.maxOutputBytes), isError };
+      },
+    };
   }
 
-  /** The tools of these names; a name that is not known is a mistake of the wiring. */
-  pick(names: readonly string[]): readonly Tool[] {
-    return names.map((name) => {
-      const tool = this.#tools.get(name);
-      if (!tool) throw new Error(`No agent tool is named '${name}'.`);
-      return tool;
-    });
-  }
-
-  /** Never rejects but for an abort. `allowed` are the names this agent may use. */
-  async call(call: ToolCall, allowed: readonly string[], context: ToolContext): Promise<ToolOutcome> {
-    const tool = allowed.includes(call.name) ? this.#tools.get(call.name) : undefined;
-    if (!tool) return failure(`There is no tool named '${call.name}'. Tools: ${allowed.join(", ") || "none"}.`);
+  async #call(call: ToolCall, tools: ReadonlyMap<string, Tool>, context: ToolContext): Promise<ToolOutcome> {
+    const tool = tools.get(call.name);
+    if (!tool) return failure(`There is no tool named '${call.name}'. Tools: ${[...tools.keys()].join(", ") || "none"}.`);
     const args = parseArguments(call.arguments);
     if (args === undefined) return failure("The arguments are not a JSON object.");
-    const validate = await this.#validatorOf(tool);
-    if (!validate(args)) {
-      const [error] = validate.errors ?? [];
-      return failure(`The arguments are wrong: ${error?.instancePath.slice(1) || "they"} ${error?.message ?? "do not fit the schema"}.`);
-    }
-    try {
-      return { content: await tool.execute(args, context), isError: false };
-    } catch (thrown) {
-      context.signal.throwIfAborted();
-      return failure(thrown instanceof Error ? thrown.message : String(thrown));
-    }
+    const problem = await this.#arguments.problemOf(args, tool);
+    return problem === undefined ? execute(tool, args, context) : failure(`The arguments are wrong: ${problem}.`);
   }
+}
 
-  /** Compiled by the first call: a run without tool calls does not wait for the validator. */
-  #validatorOf({ definition: { name, parameters = {} } }: Tool): Promise<ValidateFunction> {
-    const known = this.#validators.get(name) ?? import("ajv/dist/2020.js").then(({ Ajv2020 }) => new Ajv2020().compile(parameters));
-    this.#validators.set(name, known);
-    return known;
+async function execute(tool: Tool, args: JsonObject, context: ToolContext): Promise<ToolOutcome> {
+  const { timeoutMs } = context.agent.tools;
+  try {
+    const content = await withDeadline(timeoutMs, context.signal, (signal) => tool.execute(args, { ...context, signal }));
+    return { content, isError: false };
+  } catch (thrown) {
+    context.signal.throwIfAborted();
+    if (thrown instanceof DeadlineOver) return failure(`The tool did not finish within ${timeoutMs} ms and was stopped.`);
+    return failure(thrown instanceof Error ? thrown.message : String(thrown));
   }
 }
 

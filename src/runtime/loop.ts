@@ -3,94 +3,96 @@
  * asks for one of the caller's tools. Everything that happens is yielded as run events.
  *
  * Deliberately absent: sessions, lanes, persistence and how a run is classified at its end (`service/run-service.ts`).
- * Throws the model's `GatewayError`, `tool_choice_unmet`, `max_turns_exceeded`, or the signal's reason.
+ * Throws the model's `GatewayError`, `tool_choice_unmet`, `response_format_mismatch`, `max_turns_exceeded`, or the
+ * signal's reason.
  */
 import { GatewayError } from "../domain/errors.ts";
-import type { AssistantMessage, Message, ToolMessage } from "../domain/message.ts";
-import type { FinishReason, Model, ModelEvent, ModelRequest, ModelSettings, ToolChoice, ToolDefinition, Usage } from "../domain/model.ts";
+import type { Message, ToolCall, ToolMessage } from "../domain/message.ts";
+import {
+  costOf,
+  type FinishReason,
+  type Model,
+  type ModelSettings,
+  type ToolChoice,
+  type ToolDefinition,
+  type Usage,
+} from "../domain/model.ts";
 import type { RunEvent } from "../domain/run.ts";
 import type { ToolContext } from "../domain/tool.ts";
-import type { AgentTools } from "./agent-tools.ts";
-import { CallLog } from "./call-log.ts";
+import type { AgentTools, ToolSet } from "./agent-tools.ts";
+import type { CallLog } from "./call-log.ts";
+import { ModelLine } from "./model-line.ts";
+import type { ReplyFormatChecker } from "./reply-format.ts";
 import { Speech } from "./speech.ts";
+import { TokenBudget } from "./token-budget.ts";
+import { type Finish, isSeen, TurnReply } from "./turn-reply.ts";
 
 export interface LoopInput {
-  readonly model: Model;
+  /** The agent's own first, then its fallbacks. */
+  readonly models: readonly Model[];
   readonly messages: readonly Message[];
   readonly tools: AgentTools;
-  /** Names of the agent's own tools. */
-  readonly agentToolNames: readonly string[];
   readonly callerTools: readonly ToolDefinition[];
   /** Speaks of the caller's tools. */
   readonly toolChoice: ToolChoice | undefined;
   readonly settings: ModelSettings;
+  readonly formats: ReplyFormatChecker;
   readonly maxTurns: number;
   readonly toolContext: ToolContext;
 }
 
+/** Calls of one turn that are worked on at the same time. */
+const maxParallelCalls = 8;
+
 export async function* runTurns(input: LoopInput): AsyncGenerator<RunEvent> {
-  const { signal } = input.toolContext;
+  const { callerTools, toolChoice, settings, toolContext } = input;
+  const { signal } = toolContext;
+  const isForced = toolChoice === "required" || typeof toolChoice === "object";
+  const toolSet = isForced ? noTools : await input.tools.open(toolContext.agent, signal);
+  const offered = offerTools(callerTools, toolChoice, toolSet);
   const messages = [...input.messages];
-  const offer = offerTools(input);
-  const speech = new Speech(offer.isForced || isJson(input.settings));
-  for (let turn = 0; turn < input.maxTurns; turn++) {
-    const calls = new CallLog(input.callerTools);
-    let finish: { reason: FinishReason; usage?: Usage } | undefined;
-    let refusal = "";
-    let size = 0;
-    speech.startTurn();
-    for await (const event of input.model.stream({ ...offer.request, messages }, signal)) {
-      size += sizeOf(event);
-      if (size > maxReplyCharacters) throw tooLong(input.model);
-      switch (event.type) {
-        case "text_delta": {
-          const text = speech.say(event.text);
-          if (text !== "") yield { type: "text_delta", text };
-          break;
+  const line = new ModelLine(input.models);
+  const budget = new TokenBudget(settings);
+  const speech = new Speech(isForced || isJson(settings));
+  let hasBeenSeen = false;
+  for (let turn = 1; turn <= input.maxTurns; turn++) {
+    const request = { ...offered, messages, settings: budget.settings };
+    let answered: TurnReply | undefined;
+    while (!answered) {
+      const model = line.current;
+      const reply = new TurnReply(model.ref, callerTools, speech);
+      yield { type: "turn_start", turn, model: model.ref };
+      try {
+        for await (const event of model.stream(request, signal)) {
+          const said = reply.take(event);
+          if (!said) continue;
+          hasBeenSeen ||= isSeen(said);
+          yield said;
         }
-        case "reasoning_delta":
-          yield event;
-          break;
-        case "refusal_delta":
-          refusal += event.text;
-          yield event;
-          break;
-        case "tool_call_start":
-          yield calls.start(event.index, event.id, event.name);
-          break;
-        case "tool_call_delta":
-          yield calls.append(event.index, event.arguments);
-          break;
-        case "finish":
-          finish = event;
+        answered = reply.finish && reply;
+      } catch (thrown) {
+        signal.throwIfAborted();
+        yield line.fallBack(thrown, hasBeenSeen);
       }
     }
-    if (!finish) throw new GatewayError("upstream_error", `The model ${input.model.ref} stopped without saying why.`);
-    if (offer.isForced) checkChoice(input.toolChoice, calls);
-    // A call that a token limit cut off may be no JSON: it is neither run nor kept, though the caller has seen it.
-    const areCallsWhole = finish.reason === "tool_calls";
-    const runnable = areCallsWhole ? calls.ofAgent : [];
-    const goesOn = runnable.length > 0 && calls.ofCaller.length === 0;
+    const { calls } = answered;
+    if (isForced) checkChoice(toolChoice, calls);
+    budget.spend(answered.finish.usage);
+    const { reason, goesOn, kept } = decideEnd(answered, budget);
+    if (!goesOn && reason === "stop" && answered.refusal === "")
+      await input.formats.check(speech.turnText, settings.responseFormat, signal);
     const held = speech.endTurn(goesOn);
     if (held !== "") yield { type: "text_delta", text: held };
     for (const ended of calls.ends()) yield ended;
-
     const results: ToolMessage[] = [];
-    for (const call of runnable) {
-      const { content, isError } = await input.tools.call(call, input.agentToolNames, input.toolContext);
-      results.push({ role: "tool", toolCallId: call.id, content: [{ type: "text", text: content }] });
-      yield { type: "tool_result", call, content, isError };
+    for await (const event of callTools(kept.length > 0 ? calls.ofAgent : [], toolSet, toolContext)) {
+      if (event.type === "tool_result") results.push(toMessage(event.call, event.content));
+      yield event;
     }
-    const toolCalls = areCallsWhole ? calls.all() : [];
-    const reply: AssistantMessage = { role: "assistant", content: speech.turnText, ...(refusal === "" ? {} : { refusal }), toolCalls };
-    yield {
-      type: "turn_end",
-      messages: [reply, ...results],
-      finishReason: finish.reason,
-      ...(finish.usage ? { usage: finish.usage } : {}),
-    };
+    const added = [answered.message(kept), ...results];
+    yield { type: "turn_end", messages: added, finishReason: reason, ...spentBy(line.current, answered.finish) };
     if (!goesOn) return;
-    messages.push(reply, ...results);
+    messages.push(...added);
   }
   throw new GatewayError(
     "max_turns_exceeded",
@@ -98,44 +100,50 @@ export async function* runTurns(input: LoopInput): AsyncGenerator<RunEvent> {
   );
 }
 
-/** A reply is kept in memory until its turn ends; far above what a model writes, far below what a process can hold. */
-const maxReplyCharacters = 8 * 1024 * 1024;
+const noTools: ToolSet = {
+  definitions: [],
+  call: () => Promise.resolve({ content: "Error: No tool of the agent's was offered.", isError: true }),
+};
 
-function sizeOf(event: ModelEvent): number {
-  switch (event.type) {
-    case "text_delta":
-    case "reasoning_delta":
-    case "refusal_delta":
-      return event.text.length;
-    case "tool_call_start":
-      return event.id.length + event.name.length;
-    case "tool_call_delta":
-      return event.arguments.length;
-    default:
-      return 0;
+function offerTools(callerTools: readonly ToolDefinition[], toolChoice: ToolChoice | undefined, own: ToolSet) {
+  const tools = [...(toolChoice === "none" ? [] : callerTools), ...own.definitions];
+  // "none" speaks of the caller's tools: not offering them is all it takes.
+  return { tools, ...(toolChoice === undefined || toolChoice === "none" ? {} : { toolChoice }) };
+}
+
+/**
+ * Why the turn ended, whether another follows, and which of its calls stand. A call that a token limit cut off may be
+ * no JSON: it is neither run nor kept, though the caller has seen it. Nor is one whose result nobody could read any
+ * more because the run's tokens are spent.
+ */
+function decideEnd(
+  { calls, finish }: TurnReply,
+  budget: TokenBudget,
+): { reason: FinishReason; goesOn: boolean; kept: readonly ToolCall[] } {
+  if (finish.reason !== "tool_calls") return { reason: finish.reason, goesOn: false, kept: [] };
+  const goesOn = calls.ofAgent.length > 0 && calls.ofCaller.length === 0;
+  if (goesOn && budget.isSpent) return { reason: "length", goesOn: false, kept: [] };
+  return { reason: finish.reason, goesOn, kept: calls.all() };
+}
+
+/** Works on some calls at a time; their results come in the order of the calls. */
+async function* callTools(calls: readonly ToolCall[], toolSet: ToolSet, context: ToolContext): AsyncGenerator<RunEvent> {
+  for (let at = 0; at < calls.length; at += maxParallelCalls) {
+    const some = calls.slice(at, at + maxParallelCalls);
+    const outcomes = some.map((call) => toolSet.call(call, context));
+    // An abort rejects all of them, and only the first is waited for then.
+    for (const outcome of outcomes) outcome.catch(() => undefined);
+    for (const call of some) yield { type: "tool_start", call };
+    for (const [index, call] of some.entries()) yield { type: "tool_result", call, ...(await outcomes[index]!) };
   }
 }
 
-function tooLong(model: Model): GatewayError {
-  return new GatewayError(
-    "upstream_error",
-    `The model ${model.ref} wrote more than ${maxReplyCharacters} characters in one reply and was stopped.`,
-  );
+function toMessage({ id }: ToolCall, content: string): ToolMessage {
+  return { role: "tool", toolCallId: id, content: [{ type: "text", text: content }] };
 }
 
-interface Offer {
-  readonly request: Omit<ModelRequest, "messages">;
-  /** One of the caller's tools must be called. */
-  readonly isForced: boolean;
-}
-
-function offerTools({ agentToolNames, tools, callerTools, toolChoice, settings }: LoopInput): Offer {
-  const isForced = toolChoice === "required" || typeof toolChoice === "object";
-  const own = isForced ? [] : tools.pick(agentToolNames).map((tool) => tool.definition);
-  const offered = [...(toolChoice === "none" ? [] : callerTools), ...own];
-  // "none" speaks of the caller's tools: not offering them is all it takes.
-  const choice = toolChoice === undefined || toolChoice === "none" ? {} : { toolChoice };
-  return { isForced, request: { tools: offered, ...choice, settings } };
+function spentBy({ price }: Model, { usage }: Finish): { usage?: Usage; cost?: number } {
+  return usage ? { usage, ...(price ? { cost: costOf(usage, price) } : {}) } : {};
 }
 
 function checkChoice(choice: ToolChoice | undefined, calls: CallLog): void {

@@ -1,60 +1,54 @@
 /**
  * The one code path of every agent run, whichever face asked for it: agent → session → lane → loop → transcript.
  *
- * `start` rejects whatever is refused before work begins. Once it resolves, the run's events never throw and end
- * with exactly one `run_end`; by then the session is written and its lane is free.
+ * `start` rejects whatever is refused before work begins (`run-admission.ts`). Once it resolves, the run's events never
+ * throw and end with exactly one `run_end`; by then the session is written and its lane is free.
  * Deliberately absent: anything of a wire, and how text, tools and turns come about (`runtime/loop.ts`).
  */
-import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Agent } from "../domain/agent.ts";
 import { GatewayError, toGatewayError } from "../domain/errors.ts";
 import type { Message } from "../domain/message.ts";
-import { addUsage, type FinishReason, type Model, type ModelCatalog, type Usage } from "../domain/model.ts";
+import { addUsage, type FinishReason, type Usage } from "../domain/model.ts";
 import type { Run, RunEnd, RunEvent, RunRequest } from "../domain/run.ts";
 import type { AgentTools } from "../runtime/agent-tools.ts";
 import { runTurns } from "../runtime/loop.ts";
-import type { AgentDirectory } from "./agent-directory.ts";
-import type { LaneTicket, Lanes } from "./lanes.ts";
-import { type ResolvedSession, resolveSession } from "./session-key.ts";
+import type { ReplyFormatChecker } from "../runtime/reply-format.ts";
+import type { InstructionService } from "./instructions.ts";
+import { withoutUnreadableImages } from "./model-input.ts";
+import type { Admitted, RunAdmission } from "./run-admission.ts";
 import type { Conversation, SessionService } from "./session-service.ts";
 
 /** Why an aborted run's model call ends. One object for all of them: making an error with its stack for each is dear. */
 const aborted = new Error("The run was aborted.");
 
-const maxShownRef = 128;
+/** Significant ones: hides the noise of adding binary fractions. */
+const costDigits = 12;
 
 export interface RunServiceParts {
-  readonly agents: AgentDirectory;
-  readonly models: ModelCatalog;
+  readonly admission: RunAdmission;
   readonly sessions: SessionService;
-  readonly lanes: Lanes;
+  readonly instructions: InstructionService;
   readonly tools: AgentTools;
+  readonly formats: ReplyFormatChecker;
   readonly log: Logger;
-}
-
-/** A run that was admitted, with what it needs to go on. */
-interface Admitted {
-  readonly run: Omit<Run, "events">;
-  readonly agent: Agent;
-  readonly model: Model;
-  readonly session: ResolvedSession;
-  readonly request: RunRequest;
-  /** Absent for a stateless run: nobody else can have its session. */
-  readonly ticket: LaneTicket | undefined;
 }
 
 /** What the turns of a run have come to so far. */
 interface Progress {
   readonly messages: Message[];
   usage: Usage | undefined;
+  cost: number | undefined;
   finishReason: FinishReason;
   turns: number;
   toolResults: number;
+  fallbacks: number;
 }
 
 export class RunService {
   readonly #parts: RunServiceParts;
+  /** How often which model gave way to which, and why, since the program was opened. */
+  readonly #fallbacks = new Map<string, number>();
   #underWay = 0;
   #whenSettled: (() => void)[] = [];
 
@@ -64,14 +58,11 @@ export class RunService {
 
   /**
    * `signal` aborts the run at any point: the upstream connection closes and the session is free at once.
-   * Rejects with `model_not_found`, `invalid_value` (session key, tool names) or `session_busy`.
+   * Rejects with what `RunAdmission.admit` refuses.
    */
-  start(request: RunRequest, signal: AbortSignal): Promise<Run> {
-    // Inside a promise, so that every refusal is a rejection.
-    return Promise.resolve().then(() => {
-      const admitted = this.#admit(request, signal);
-      return { ...admitted.run, events: this.#events(admitted, signal) };
-    });
+  async start(request: RunRequest, signal: AbortSignal): Promise<Run> {
+    const admitted = await this.#parts.admission.admit(request, signal);
+    return { ...admitted.run, events: this.#events(admitted, signal) };
   }
 
   /** Resolves when no run is under way: every session is written and every provider connection given back. */
@@ -79,37 +70,17 @@ export class RunService {
     if (this.#underWay > 0) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
   }
 
-  #admit(request: RunRequest, signal: AbortSignal): Admitted {
-    const agent = this.#parts.agents.resolve(request);
-    const session = resolveSession(agent.id, request.sessionKey, request.user);
-    const model = this.#findModel(agent, request);
-    checkToolNames(agent, request);
-    const ticket = session.isStored ? this.#parts.lanes.enter(session.key, signal) : undefined;
-    const run = {
-      id: randomUUID().replaceAll("-", ""),
-      agentId: agent.id,
-      sessionKey: session.key,
-      model: model.ref,
-      createdAt: Math.floor(Date.now() / 1000),
-    };
-    return { run, agent, model, session, request, ticket };
-  }
-
-  #findModel(agent: Agent, { model: chosen }: RunRequest): Model {
-    const ref = chosen?.value.trim() ?? agent.model;
-    const model = this.#parts.models.find(ref);
-    if (model) return model;
-    const known = this.#parts.models.refs().join(", ");
-    throw new GatewayError(
-      "model_not_found",
-      `There is no model '${ref.slice(0, maxShownRef)}' in the catalogue. Known: ${known}.`,
-      chosen ? { param: chosen.param } : {},
-    );
-  }
-
   async *#events(admitted: Admitted, signal: AbortSignal): AsyncGenerator<RunEvent> {
     const { run, agent, ticket } = admitted;
-    const progress: Progress = { messages: [], usage: undefined, finishReason: "stop", turns: 0, toolResults: 0 };
+    const progress: Progress = {
+      messages: [],
+      usage: undefined,
+      cost: undefined,
+      finishReason: "stop",
+      turns: 0,
+      toolResults: 0,
+      fallbacks: 0,
+    };
     const stop = new AbortController();
     const onCallerAbort = (): void => stop.abort(aborted);
     const startedAt = performance.now();
@@ -124,17 +95,18 @@ export class RunService {
       await ticket?.ready;
       timer = setTimeout(() => stop.abort(timedOut(agent)), agent.runTimeoutMs).unref();
       yield { type: "run_start" };
-      conversation = await this.#parts.sessions.open(admitted.session, run, admitted.request.messages);
-      for await (const event of this.#turns(admitted, conversation, stop.signal)) {
+      conversation = await this.#parts.sessions.open(admitted.session, run, admitted.messages);
+      for await (const event of await this.#turns(admitted, conversation, stop.signal)) {
         take(progress, event);
+        if (event.type === "model_fallback") this.#logFallback(run.id, event);
         yield event;
       }
-      end = { type: "run_end", status: "completed", finishReason: progress.finishReason, ...usageOf(progress) };
+      end = { type: "run_end", status: "completed", finishReason: progress.finishReason, ...spentIn(progress) };
     } catch (thrown) {
       end = signal.aborted ? undefined : failed(progress, thrown);
     } finally {
       // Also reached when whoever reads the events stops early: then, as after an abort, there is no end yet.
-      end ??= { type: "run_end", status: "aborted", ...usageOf(progress) };
+      end ??= { type: "run_end", status: "aborted", ...spentIn(progress) };
       if (end.status === "aborted") stop.abort(aborted);
       signal.removeEventListener("abort", onCallerAbort);
       clearTimeout(timer);
@@ -146,19 +118,17 @@ export class RunService {
     yield end;
   }
 
-  #turns({ agent, model, request }: Admitted, conversation: Conversation, signal: AbortSignal): AsyncIterable<RunEvent> {
-    const instructions: Message[] =
-      agent.systemPrompt === undefined ? [] : [{ role: "system", content: [{ type: "text", text: agent.systemPrompt }] }];
+  async #turns({ agent, models, request }: Admitted, conversation: Conversation, signal: AbortSignal): Promise<AsyncIterable<RunEvent>> {
+    const instructions = await this.#parts.instructions.read(agent);
     return runTurns({
-      model,
-      messages: [...instructions, ...conversation.messages],
+      ...withoutUnreadableImages(models, [...instructions, ...conversation.messages]),
       tools: this.#parts.tools,
-      agentToolNames: agent.tools,
       callerTools: request.tools,
       toolChoice: request.toolChoice,
       settings: request.settings,
+      formats: this.#parts.formats,
       maxTurns: agent.maxTurns,
-      toolContext: { memory: conversation.memory, signal, now: () => new Date() },
+      toolContext: { agent, memory: conversation.memory, signal, now: () => new Date() },
     });
   }
 
@@ -178,6 +148,13 @@ export class RunService {
     }
   }
 
+  #logFallback(runId: string, { from, to, error }: Extract<RunEvent, { type: "model_fallback" }>): void {
+    const key = `${from} → ${to}: ${error.code}`;
+    const count = (this.#fallbacks.get(key) ?? 0) + 1;
+    this.#fallbacks.set(key, count);
+    this.#parts.log.warn({ runId, from, to, code: error.code, count, err: error }, "model failed, its fallback is asked");
+  }
+
   #logEnd({ run, request }: Admitted, progress: Progress, end: RunEnd, durationMs: number): void {
     const line = {
       runId: run.id,
@@ -188,7 +165,9 @@ export class RunService {
       status: end.status,
       turns: progress.turns,
       toolResults: progress.toolResults,
+      ...(progress.fallbacks === 0 ? {} : { fallbacks: progress.fallbacks }),
       usage: end.usage,
+      cost: end.cost,
       durationMs: Math.round(durationMs * 10) / 10,
     };
     if (end.status !== "failed") this.#parts.log.info(line, "run ended");
@@ -198,30 +177,29 @@ export class RunService {
 
 function take(progress: Progress, event: RunEvent): void {
   if (event.type === "tool_result") progress.toolResults++;
+  if (event.type === "model_fallback") progress.fallbacks++;
   if (event.type !== "turn_end") return;
+  const isFirst = progress.turns === 0;
   progress.messages.push(...event.messages);
-  progress.usage = progress.turns === 0 ? event.usage : addUsage(progress.usage, event.usage);
+  progress.usage = isFirst ? event.usage : addUsage(progress.usage, event.usage);
+  progress.cost = isFirst ? event.cost : addKnown(progress.cost, event.cost);
   progress.finishReason = event.finishReason;
   progress.turns++;
 }
 
-function failed(progress: Progress, thrown: unknown): RunEnd {
-  return { type: "run_end", status: "failed", error: toGatewayError(thrown), hasEffects: progress.toolResults > 0, ...usageOf(progress) };
+/** One turn of unknown cost makes the whole unknown: a partial sum would understate it. */
+function addKnown(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a + b;
 }
 
-function usageOf({ usage }: Progress): { usage?: Usage } {
-  return usage ? { usage } : {};
+function failed(progress: Progress, thrown: unknown): RunEnd {
+  return { type: "run_end", status: "failed", error: toGatewayError(thrown), hasEffects: progress.toolResults > 0, ...spentIn(progress) };
+}
+
+function spentIn({ turns, usage, cost }: Progress): { turns: number; usage?: Usage; cost?: number } {
+  return { turns, ...(usage ? { usage } : {}), ...(cost === undefined ? {} : { cost: Number(cost.toPrecision(costDigits)) }) };
 }
 
 function timedOut(agent: Agent): GatewayError {
   return new GatewayError("run_timeout", `The run took longer than ${agent.runTimeoutMs} ms (agents.*.runTimeoutMs) and was stopped.`);
-}
-
-/** A model that sees two tools of one name cannot say which it means. */
-function checkToolNames(agent: Agent, { tools }: RunRequest): void {
-  const clash = tools.findIndex((tool) => agent.tools.includes(tool.name));
-  if (clash < 0) return;
-  throw new GatewayError("invalid_value", `The agent '${agent.id}' has a tool named '${tools[clash]?.name}' of its own. Rename yours.`, {
-    param: `tools[${clash}].function.name`,
-  });
 }

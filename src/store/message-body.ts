@@ -2,7 +2,8 @@
  * A message as the JSON text of its row, and back.
  *
  * Reading checks as much of the shape as the rest of the program relies on, so that a damaged row is an error of its own
- * session and not a crash somewhere else. Deliberately absent: system messages, which are never stored.
+ * session and not a crash somewhere else. What only a provider's adapter reads again (`replay`) is kept as it came.
+ * Deliberately absent: system messages, which are never stored.
  */
 import { GatewayError } from "../domain/errors.ts";
 import type { Message, SystemMessage } from "../domain/message.ts";
@@ -33,9 +34,9 @@ function isStoredMessage(value: unknown): value is StoredMessage {
   if (!isRecord(value)) return false;
   switch (value["role"]) {
     case "user":
-      return isTextParts(value["content"]);
+      return areParts(value["content"], (part) => isTextPart(part) || isImagePart(part));
     case "tool":
-      return typeof value["toolCallId"] === "string" && isTextParts(value["content"]);
+      return typeof value["toolCallId"] === "string" && areParts(value["content"], isTextPart);
     case "assistant":
       return typeof value["content"] === "string" && Array.isArray(value["toolCalls"]) && value["toolCalls"].every(isToolCall);
     default:
@@ -43,8 +44,16 @@ function isStoredMessage(value: unknown): value is StoredMessage {
   }
 }
 
-function isTextParts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((part) => isRecord(part) && part["type"] === "text" && typeof part["text"] === "string");
+function areParts(value: unknown, isPart: (part: Record<string, unknown>) => boolean): boolean {
+  return Array.isArray(value) && value.every((part) => isRecord(part) && isPart(part));
+}
+
+function isTextPart({ type, text }: Record<string, unknown>): boolean {
+  return type === "text" && typeof text === "string";
+}
+
+function isImagePart({ type, mediaType, data }: Record<string, unknown>): boolean {
+  return type === "image" && typeof mediaType === "string" && typeof data === "string";
 }
 
 function isToolCall(value: unknown): boolean {

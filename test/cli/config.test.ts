@@ -18,11 +18,15 @@ async function config(command: string, text: string, env: { [name: string]: stri
   return { folder, path, ...(await runCli(["config", command, "--config", "openclaw.json"], { folder, env })) };
 }
 
-const secrets = ["secret-of-the-gateway", "secret-of-the-provider", "secret-of-the-header"] as const;
+const secrets = ["secret-of-the-gateway", "secret-of-the-provider", "secret-of-the-header", "secret-of-the-tools"] as const;
 const withSecrets = `{
   gateway: { port: 4711, auth: { token: "${secrets[0]}" }, http: { endpoints: { chatCompletions: { modelAliases: { "gpt-4o": "main" } } } } },
   agents: { defaults: { model: "local/small" }, entries: { Main: { model: { primary: "local/large" } }, beta: {} }, list: [{ id: "gamma", model: "builtin/offline" }] },
   models: { providers: { local: { baseUrl: "http://127.0.0.1:1/v1", apiKey: "${secrets[1]}", headers: { "x-key": "${secrets[2]}" } } } },
+  mcp: { servers: {
+    files: { command: "files", env: { KEY: "${secrets[3]}" } },
+    web: { url: "http://127.0.0.1:1/mcp", headers: { "x-key": "${secrets[3]}" } },
+  } },
   session: { database: "sessions.db" },
 }`;
 
@@ -97,6 +101,10 @@ describe("clawgate config show", () => {
       gateway: { port: 4711, auth: { mode: "token", secret: "***" }, chatCompletions: { modelAliases: { "gpt-4o": "main" } } },
       agents: [{ id: "main", model: "local/large" }, { id: "beta" }, { id: "gamma" }],
       providers: [{ id: "local", baseUrl: "http://127.0.0.1:1/v1", apiKey: "***", headers: { "x-key": "***" } }, {}, {}],
+      mcpServers: [
+        { name: "files", env: { KEY: "***" } },
+        { name: "web", headers: { "x-key": "***" } },
+      ],
     });
     for (const secret of secrets) expect(stdout).not.toContain(secret);
   });

@@ -121,7 +121,7 @@ describe("a gateway that is well", () => {
     const { lines } = await examine(healthy());
     expect(lines.filter((line) => line.includes("provider"))).toEqual([]);
     expect(lines.at(-1)).toBe(
-      "warn  agent main: builtin/offline, which is for trying things out and knows next to nothing → set OPENAI_API_KEY, start Ollama, or name a model in agents.defaults.model",
+      "warn  agent main: builtin/offline, which is for trying things out and knows next to nothing → set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, start Ollama, or name a model in agents.defaults.model",
     );
   });
 });
@@ -246,6 +246,34 @@ describe("a provider", () => {
     });
     await examine(onProvider(url, { headers: { "x-team": "kitchen" } }));
     expect(seen).toEqual([["GET", "/v1/models", `Bearer ${key}`, "kitchen"]]);
+  });
+
+  test.each([
+    ["anthropic-messages", "x-api-key", "/v1/models?limit=1000", { data: [{ id: "m" }] }],
+    ["google-generative-ai", "x-goog-api-key", "/v1/models?pageSize=1000", { models: [{ name: "models/m" }] }],
+  ])("that speaks %s is asked in its own way", async (api, header, path, body) => {
+    const seen: unknown[] = [];
+    const url = await provider((request, reply) => {
+      seen.push([request.url, request.headers[header], request.headers["authorization"]]);
+      reply.end(JSON.stringify(body));
+    });
+    const { lines } = await examine(onProvider(url, { api }));
+    expect(seen).toEqual([[path, key, undefined]]);
+    expect(lines).toContain(`ok    provider stub: ${url} answers and lists 1 model`);
+    expect(lines.at(-1)).toBe("ok    agent main: stub/m (file: agents.defaults.model)");
+  });
+
+  test("of Google refuses a wrong key as a wrong request", async () => {
+    const { code, lines } = await examine(onProvider(await provider(refusing(400)), { api: "google-generative-ai" }));
+    expect(code).toBe(1);
+    expect(lines).toContainEqual(expect.stringContaining("refuses the key (401) → put a valid key into models.providers.stub.apiKey"));
+  });
+
+  test("behind a package of the user's is not asked", async () => {
+    const file = { api: "ai-sdk", package: "@ai-sdk/openai-compatible" };
+    const { code, lines } = await examine(onProvider("http://127.0.0.1:1", file));
+    expect(code).toBe(0);
+    expect(lines).toContain("ok    provider stub: the package @ai-sdk/openai-compatible is there; its service was not asked");
   });
 
   test.each([

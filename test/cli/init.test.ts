@@ -35,7 +35,7 @@ describe("the file", () => {
     expect(config).toMatchObject({
       warnings: [],
       gateway: { port: 18789, host: "127.0.0.1", auth: { mode: "token", isGenerated: false }, chatCompletions: { enabled: true } },
-      agents: [{ id: "main", isDefault: true, tools: ["calculator", "current_time", "memory_save", "memory_recall"] }],
+      agents: [{ id: "main", isDefault: true, tools: { allow: ["calculator", "current_time", "memory_save", "memory_recall"] } }],
     });
     expect(config.gateway.auth.secret).toMatch(/^[\w-]{43}$/);
   });
@@ -67,7 +67,7 @@ describe("the file", () => {
       expect(gateway.auth.rateLimit).toMatchObject({ maxAttempts: 10 });
       expect(agents).toMatchObject([
         { id: "main", model },
-        { id: "brief", model, tools: [] },
+        { id: "brief", model, tools: { allow: [] } },
       ]);
       expect(providers.map(({ id }) => id)).toEqual(["local", "openrouter", "openai", "ollama", "builtin"]);
     },

@@ -10,13 +10,11 @@ import { runCli } from "../support/cli.ts";
 import { makeFolder } from "../support/gateway.ts";
 
 const toolCall: RunEvent = {
-  type: "tool_call_end",
-  owner: "agent",
-  index: 0,
+  type: "tool_start",
   call: { id: "call_1", name: "calculator", arguments: "{}" },
 };
 const text = (words: string): RunEvent => ({ type: "text_delta", text: words });
-const end: RunEvent = { type: "run_end", status: "completed", finishReason: "stop" };
+const end: RunEvent = { type: "run_end", status: "completed", finishReason: "stop", turns: 1 };
 
 /** Everything written to one terminal, the text of the run in brackets; turns of the spinner left out. */
 async function draw(events: readonly RunEvent[], isTextShown = true): Promise<string> {

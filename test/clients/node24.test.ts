@@ -14,10 +14,10 @@ import { onProvider } from "../faces/provider.ts";
 import { configOf, makeFolder, testToken } from "../support/gateway.ts";
 import { startStubUpstream } from "../support/stub-upstream.ts";
 import { askWeather, turns, weatherRoundTrip } from "./conversation.ts";
+import { installFromNpm } from "./npm-install.ts";
 import { printSkipped, runProcess, startProcess } from "./processes.ts";
 
 const version = "24.21.0";
-const installTimeoutMs = 30_000;
 
 const command = fileURLToPath(new URL("../../bin/clawgate.js", import.meta.url));
 const build = fileURLToPath(new URL("../../dist/src/main.js", import.meta.url));
@@ -29,16 +29,9 @@ const node = join(prefix, "node_modules", "node", "bin", "node");
 
 /** Why Node 24 cannot be had here; undefined when it can. */
 async function install(): Promise<string | undefined> {
-  // What `npm test` tells its scripts is not meant for another npm, nor is what Jest needs of Node.
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_(package|lifecycle|command|execpath|config_local|config_ignore_scripts)|NODE_OPTIONS$)/.test(name),
-  );
-  const env = { ...Object.fromEntries(inherited), npm_config_fetch_retries: "0", npm_config_fetch_timeout: "15000" };
-  const args = ["install", "--prefix", prefix, "--no-save", "--no-audit", "--no-fund", "--loglevel", "error", `node@${version}`];
+  const problem = await installFromNpm(`node@${version}`, prefix);
+  if (problem !== undefined) return problem;
   try {
-    const installed = await runProcess("npm", args, { env, cwd: prefix, timeoutMs: installTimeoutMs });
-    if (installed.code === null) return `npm did not install it within ${installTimeoutMs} ms`;
-    if (installed.code !== 0) return `npm could not install it: ${installed.stderr.trim().split("\n")[0] ?? ""}`;
     const { code, stdout, stderr } = await runProcess(node, ["--version"], { timeoutMs: 10_000 });
     return code === 0 && stdout.trim() === `v${version}` ? undefined : `what npm installed is not it: ${stdout}${stderr}`;
   } catch (thrown) {

@@ -47,23 +47,34 @@ describe("agents", () => {
     const defaults = { model: "builtin/offline", systemPrompt: "d", tools: ["calculator"], maxTurns: 3, runTimeoutMs: 4 };
     const own = { model: { primary: "ollama/qwen3" }, systemPrompt: "o", tools: { allow: ["current_time"] }, maxTurns: 5, runTimeoutMs: 6 };
     const config = await load(entries({ a: {}, b: own, c: { tools: [] } }, defaults));
-    expect(config.agents[0]).toMatchObject(defaults);
-    expect(config.agents[1]).toMatchObject({ ...own, model: "ollama/qwen3", tools: ["current_time"] });
-    expect(config.agents[2]?.tools).toEqual([]);
+    expect(config.agents[0]).toMatchObject({ ...defaults, fallbacks: [], tools: { allow: ["calculator"] } });
+    expect(config.agents[1]).toMatchObject({ ...own, model: "ollama/qwen3" });
+    expect(config.agents[2]?.tools.allow).toEqual([]);
   });
 
   test("unknown tools are left out with a warning", async () => {
     const config = await load(entries({ main: { tools: ["exec", "calculater", "memory_save", "memory_save"] } }));
-    expect(config.agents[0]?.tools).toEqual(["memory_save"]);
+    expect(config.agents[0]?.tools.allow).toEqual(["memory_save"]);
     expect(config.warnings).toEqual([
       'agents.entries.main.tools: no such tools here, left out: exec, calculater (did you mean "calculator"?). ' +
-        "There are: calculator, current_time, memory_save, memory_recall.",
+        "There are: calculator, current_time, memory_save, memory_recall, http_fetch.",
     ]);
   });
 
-  test("fallbacks are read with one warning that they are not used yet", async () => {
-    const config = await load(entries({ a: {}, b: {} }, { model: { primary: "builtin/offline", fallbacks: ["x/y"] } }));
-    expect(config.warnings).toEqual(["agents.defaults.model.fallbacks: fallbacks are not used yet; a failing model is an error."]);
+  test("fallbacks are kept in their order, an agent's own or, with the model, those of agents.defaults", async () => {
+    const model = { primary: "builtin/offline", fallbacks: ["ollama/a", " ollama/b "] };
+    const config = await load(entries({ a: {}, b: { model: "ollama/c" } }, { model }));
+    expect(config.agents.map((agent) => [agent.model, agent.fallbacks])).toEqual([
+      ["builtin/offline", ["ollama/a", "ollama/b"]],
+      ["ollama/c", []],
+    ]);
+    expect(config.warnings).toEqual([]);
+  });
+
+  test("a fallback that there is not is an error", async () => {
+    expect(await problems(entries({ a: { model: { primary: "ollama/a", fallbacks: ["ollama/b", "x/y"] } } }))).toEqual([
+      'agents.entries.a.model.fallbacks[1]: there is no provider "x": known here: ollama, builtin. Add models.providers.x, or use another one.',
+    ]);
   });
 });
 
@@ -90,7 +101,7 @@ describe("models and providers", () => {
       apiKey: "k",
       headers: { "X-A": "b" },
       timeoutMs: 9,
-      models: ["a/b"],
+      models: [{ id: "a/b", takesImages: false }],
     });
     expect(config.defaultModel).toBeUndefined();
   });
@@ -143,14 +154,16 @@ describe("models and providers", () => {
   });
 
   test("a provider of another protocol is left out with a warning, and an agent that uses it is an error", async () => {
-    const claude = { ...local, api: "anthropic-messages" };
-    const unused = await load(file("builtin/offline", claude));
+    const bedrock = { ...local, api: "bedrock-converse-stream" };
+    const unused = await load(file("builtin/offline", bedrock));
     expect(unused.providers.map((one) => one.id)).toEqual(["ollama", "builtin"]);
     expect(unused.warnings).toEqual([
-      "models.providers.local.api: this version speaks only openai-completions, so the provider is left out.",
+      "models.providers.local.api: this version speaks only openai-completions, anthropic-messages, google-generative-ai, ai-sdk, " +
+        "so the provider is left out.",
     ]);
-    expect(await problems(file("local/a/b", claude))).toEqual([
-      'agents.entries.main.model: provider "local" uses anthropic-messages, which this version cannot speak; choose a model of ollama, builtin.',
+    expect(await problems(file("local/a/b", bedrock))).toEqual([
+      'agents.entries.main.model: provider "local" uses bedrock-converse-stream, which this version cannot speak; ' +
+        "choose a model of ollama, builtin.",
     ]);
   });
 

@@ -20,6 +20,18 @@ describe("the choice", () => {
     expect((await chooseDefaultModel({ OPENAI_API_KEY: "k", CLAWGATE_OPENAI_MODEL: "o9" }, refuse)).ref).toBe("openai/o9");
   });
 
+  test("then ANTHROPIC_API_KEY, then Google's, each with a model that the environment may name", async () => {
+    const google = { GEMINI_API_KEY: "g", CLAWGATE_GEMINI_MODEL: "gemini-x" };
+    const anthropic = { ANTHROPIC_API_KEY: "a", CLAWGATE_ANTHROPIC_MODEL: "claude-x" };
+    const choose = (env: NodeJS.ProcessEnv) => chooseDefaultModel(env, refuse);
+    expect(await choose({ ...google, ...anthropic, OPENAI_API_KEY: "k" })).toMatchObject({ ref: "openai/gpt-5.4" });
+    expect(await choose({ ...google, ...anthropic })).toEqual({ ref: "anthropic/claude-x", reason: "ANTHROPIC_API_KEY is set" });
+    expect(await choose(google)).toEqual({ ref: "google/gemini-x", reason: "GEMINI_API_KEY is set" });
+    expect((await choose({ ANTHROPIC_API_KEY: "a" })).ref).toBe("anthropic/claude-sonnet-5-5");
+    expect(await choose({ GOOGLE_API_KEY: "g" })).toEqual({ ref: "google/gemini-3.8-flash", reason: "GOOGLE_API_KEY is set" });
+    expect((await choose({ GOOGLE_GENERATIVE_AI_API_KEY: "g" })).ref).toBe("google/gemini-3.8-flash");
+  });
+
   test("then a running Ollama", async () => {
     const asked: string[] = [];
     const choice = await chooseDefaultModel({ OLLAMA_HOST: "10.0.0.9:1234" }, (origin) => {
@@ -37,7 +49,9 @@ describe("the choice", () => {
   test("else the embedded model, with a reason that says how to have a better one", async () => {
     expect(await chooseDefaultModel({ OPENAI_API_KEY: " " }, nothing)).toEqual({
       ref: "builtin/offline",
-      reason: "no model is configured and none was found: set OPENAI_API_KEY, start Ollama, or name one in agents.defaults.model",
+      reason:
+        "no model is configured and none was found: set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, start Ollama, " +
+        "or name one in agents.defaults.model",
     });
   });
 

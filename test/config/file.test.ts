@@ -58,7 +58,7 @@ describe("finding the file", () => {
         requestTimeoutMs: 300000,
         trustedProxies: [],
       },
-      agents: [{ id: "main", isDefault: true, model: "builtin/offline", tools: [], maxTurns: 16, runTimeoutMs: 600000 }],
+      agents: [{ id: "main", isDefault: true, model: "builtin/offline", tools: { allow: [] }, maxTurns: 16, runTimeoutMs: 600000 }],
       session: { database: join(folder, ".openclaw", "clawgate.db"), maxQueued: 32, maxWaitMs: 120000 },
       log: { level: "info" },
       warnings: [],

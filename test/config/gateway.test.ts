@@ -232,6 +232,66 @@ describe("limits", () => {
     ]);
   });
 
+  const attachments = async (chatCompletions: object) => {
+    const { gateway, warnings } = await load(endpoint(chatCompletions));
+    return { ...gateway.chatCompletions.attachments, warnings };
+  };
+
+  test("images and files have limits of their own; images by address are off", async () => {
+    expect(await attachments({})).toEqual({
+      maxImageParts: 8,
+      maxTotalImageBytes: 14_680_064,
+      imageUrls: undefined,
+      maxImageBytes: 10_485_760,
+      imageTypes: ["image/png", "image/jpeg", "image/gif", "image/webp"],
+      maxFileParts: 8,
+      maxFileBytes: 5_242_880,
+      maxFileCharacters: 200_000,
+      warnings: [],
+    });
+    const images = { allowUrl: true, urlAllowlist: [" Example.org", "*.example.net"], maxBytes: 3, maxRedirects: 0, timeoutMs: 4 };
+    const files = { maxParts: 5, maxBytes: 6, maxChars: 7 };
+    expect(await attachments({ maxImageParts: 1, maxTotalImageBytes: 2, images, files })).toMatchObject({
+      maxImageParts: 1,
+      maxTotalImageBytes: 2,
+      imageUrls: { allowHosts: ["example.org", "*.example.net"], maxBytes: 3, maxRedirects: 0, timeoutMs: 4 },
+      maxImageBytes: 3,
+      maxFileParts: 5,
+      maxFileBytes: 6,
+      maxFileCharacters: 7,
+      warnings: [],
+    });
+  });
+
+  const imagesKey = "gateway.http.endpoints.chatCompletions.images";
+
+  test("images by address need hosts: without, nothing is fetched and a warning says so", async () => {
+    expect(await attachments({ images: { allowUrl: true } })).toMatchObject({
+      imageUrls: undefined,
+      warnings: [`${imagesKey}.allowUrl: no image is fetched without hosts: list them in urlAllowlist, or ["*"] for any public one.`],
+    });
+    expect(await attachments({ images: { urlAllowlist: ["*"] } })).toMatchObject({ imageUrls: undefined, warnings: [] });
+  });
+
+  test("fewer kinds of images may be taken; a kind that is none of ours is left out with a warning", async () => {
+    expect(await attachments({ images: { allowedMimes: ["IMAGE/JPG", "image/png", "image/heic"] } })).toMatchObject({
+      imageTypes: ["image/png", "image/jpeg"],
+      warnings: [
+        `${imagesKey}.allowedMimes: not taken here, left out: image/heic. There are: image/png, image/jpeg, image/gif, image/webp.`,
+      ],
+    });
+    expect(await problems(endpoint({ images: { allowedMimes: ["image/heic"] } }))).toEqual([
+      `${imagesKey}.allowedMimes: must name one of image/png, image/jpeg, image/gif, image/webp at least; to take no images at all, set maxImageParts to 0.`,
+    ]);
+  });
+
+  test("a misspelt key of images or files is an error", async () => {
+    expect(await problems(endpoint({ images: { allowUrls: true }, files: { maxChar: 1 } }))).toEqual([
+      `${imagesKey}.allowUrls: unknown key: did you mean "allowUrl"? Rename or remove it.`,
+      'gateway.http.endpoints.chatCompletions.files.maxChar: unknown key: did you mean "maxChars"? Rename or remove it.',
+    ]);
+  });
+
   test("an alias must lead to an agent and must not hide a name of our own", async () => {
     const prefix = "gateway.http.endpoints.chatCompletions.modelAliases";
     expect(await problems(endpoint({ modelAliases: { "gpt-4o": "mian", "openclaw/x": "main", "a b": "!" } }))).toEqual([

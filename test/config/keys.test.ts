@@ -33,7 +33,7 @@ describe("unknown keys", () => {
     const config = await load({
       gateway: { mode: "local", prot: 1 },
       agents: {
-        defaults: { workspace: "~/w", tools: { deny: ["exec"] }, model: { primary: "builtin/offline", fallback: [] } },
+        defaults: { thinkingDefault: "low", tools: { deny: ["exec"] }, model: { primary: "builtin/offline", fallback: [] } },
         list: [{ id: "main", identity: { name: "M" } }],
       },
       models: { mode: "merge", providers: { local: { baseUrl: "http://h/v1", auth: "none", models: [{ id: "m", api: "x" }] } } },
@@ -41,7 +41,7 @@ describe("unknown keys", () => {
     expect(config.warnings).toEqual([
       "gateway.mode: unknown key, ignored.",
       'gateway.prot: unknown key, ignored: did you mean "port"?',
-      "agents.defaults.workspace: unknown key, ignored.",
+      "agents.defaults.thinkingDefault: unknown key, ignored.",
       "agents.defaults.tools.deny: unknown key, ignored.",
       'agents.defaults.model.fallback: unknown key, ignored: did you mean "fallbacks"?',
       "agents.list[0].identity: unknown key, ignored.",
@@ -106,7 +106,7 @@ describe("${VAR}", () => {
       { BIND: "auto", TOKEN: "${NAME}", NAME: "Ann", TOOL: "calculator" },
     );
     expect(config.gateway.auth.secret).toBe("${NAME}");
-    expect(config.agents[0]).toMatchObject({ systemPrompt: "Hi Ann, Ann!", tools: ["calculator"] });
+    expect(config.agents[0]).toMatchObject({ systemPrompt: "Hi Ann, Ann!", tools: { allow: ["calculator"] } });
   });
 
   test("$${VAR} is the literal text, and a lone $ or {} stays as it is", async () => {

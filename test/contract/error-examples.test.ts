@@ -37,7 +37,13 @@ const bearer = { authorization: `Bearer ${testToken}` };
 const json = { "content-type": "application/json" };
 const auth = { mode: "token", token: testToken };
 const weather = { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } };
-const image = { type: "image_url", image_url: { url: "https://example.org/cat.png" } };
+const sound = { type: "input_audio", input_audio: { data: "UklGRg==", format: "wav" } };
+const imageAt = (url: string) => ({ type: "image_url", image_url: { url } });
+const pixel = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+const colour = {
+  type: "json_schema",
+  json_schema: { name: "colour", schema: { type: "object", properties: { name: { type: "string" } }, required: ["name"] } },
+};
 
 let stub: StubUpstream;
 /** The agents of the examples: `main` asks the stub by way of the provider `local`, `beta` by way of `openai`. */
@@ -51,7 +57,7 @@ let broken: TestGateway;
 
 beforeAll(async () => {
   stub = await startStubUpstream();
-  const local = { baseUrl: stub.url, models: [{ id: "qwen3" }] };
+  const local = { baseUrl: stub.url, models: [{ id: "qwen3", input: ["text", "image"] }] };
   const openai = { baseUrl: stub.url, models: [{ id: "gpt-5.4" }] };
   const entries = { main: { default: true, model: "local/qwen3" }, beta: { model: "openai/gpt-5.4" } };
   const tireless = { model: "builtin/offline", tools: ["calculator"], maxTurns: 1 };
@@ -78,6 +84,10 @@ afterAll(() => stub.close());
 
 async function chat(body: unknown, headers: { [name: string]: string } = {}, of = gateway): Promise<string> {
   return (await exchangeOf(await of.chat(body, headers))).text;
+}
+
+function chatAbout(part: object, headers: { [name: string]: string } = {}): Promise<string> {
+  return chat({ model: "openclaw", messages: [{ role: "user", content: [{ type: "text", text: "What is this?" }, part] }] }, headers);
 }
 
 async function get(path: string, headers: { [name: string]: string } = {}, of = gateway): Promise<string> {
@@ -129,8 +139,10 @@ const provocations: { readonly [name: string]: () => Promise<string> | string } 
   "ChatBadRequest.outOfRange": () => chat(say("hi", { temperature: 3 })),
   "ChatBadRequest.emptyMessages": () => chat({ model: "openclaw", messages: [] }),
   "ChatBadRequest.unsupported": () => chat(say("hi", { n: 2 })),
-  "ChatBadRequest.unsupportedPart": () =>
-    chat({ model: "openclaw", messages: [{ role: "user", content: [{ type: "text", text: "What is this?" }, image] }] }),
+  "ChatBadRequest.unsupportedPart": () => chatAbout(sound),
+  "ChatBadRequest.imageForTextModel": () => chatAbout(imageAt(pixel), { "x-openclaw-model": "builtin/offline" }),
+  "ChatBadRequest.notAnImage": () => chatAbout(imageAt("data:image/png;base64,bm8gaW1hZ2U=")),
+  "ChatBadRequest.imageAddress": () => chatAbout(imageAt("https://example.org/cat.png")),
   "ChatBadRequest.sessionKey": () => chat({ ...say("hi"), model: "openclaw:main" }, { "x-openclaw-session-key": "agent:beta:project-7" }),
   "ChatBadRequest.contextLength": () => chatWith({ status: 400, body: tooLong }),
   "ChatBadRequest.upstreamRejected": () => chatWith({ status: 400, body: { error: { message: "seed is not supported", param: "seed" } } }),
@@ -153,6 +165,7 @@ const provocations: { readonly [name: string]: () => Promise<string> | string } 
   "InternalError.maxTurns": () => chat(say("what is 6 * 7?"), {}, hurried),
   "BadGateway.upstream": () => chatWith({ text: "half of it", ending: "cut" }),
   "BadGateway.toolChoice": () => chatWith({ text: "no" }, { tools: [weather], tool_choice: "required" }),
+  "BadGateway.responseFormat": () => chatWith({ text: '{"name": 7}' }, { response_format: colour }),
   "StoreUnavailable.store": () => chat(say("hi", { user: "민지" }), {}, broken),
   "GatewayTimeout.run": () => chatWithHanging("brief"),
   "GatewayTimeout.upstream": () => chatWithHanging("slow"),

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { isObject, type Json, type JsonObject, member, object, placesIn } from "./fuzz-json.ts";
+import { isObject, type Json, type JsonObject, member, object, placesIn, textAt } from "./fuzz-json.ts";
 import { agentOf, agentRules, bodyRules } from "./semantic-rules.ts";
 
 export const contract = JSON.parse(readFileSync(new URL("../../generated/openapi.json", import.meta.url), "utf8")) as JsonObject;
@@ -44,8 +44,16 @@ export function judge(body: Json): Verdict {
   return agentRule ? { status: 400, why: agentRule.name } : { status: 200 };
 }
 
+/** The built-in model cannot satisfy every schema, and a stop sequence cuts its JSON like any text: then the gateway says so. */
+export function saysFormIsUnmet(body: JsonObject, { status, text }: Reply): boolean {
+  const format = member(body, "response_format");
+  const isJson = isObject(format) && (textAt(format, "type") ?? "text") !== "text";
+  return status === 502 && isJson && text.includes('"code":"response_format_mismatch"');
+}
+
 /** What is wrong with the reply itself, whichever status it should have had. */
 export function problemsOf(body: Json, reply: Reply): string[] {
+  if (isObject(body) && saysFormIsUnmet(body, reply)) return errorProblems(reply);
   if (reply.status >= 500) return [`it is a ${reply.status}`, ...errorProblems(reply)];
   if (reply.status !== 200) return errorProblems(reply);
   const request = object(body);

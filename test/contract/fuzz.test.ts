@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { startGateway } from "../support/gateway.ts";
 import { chatBodies, sharedUser } from "./fuzz-bodies.ts";
 import { isObject, type Json, type JsonObject, placesIn, remove, textAt } from "./fuzz-json.ts";
-import { judge, problemsOf, type Reply, schemas, type Verdict } from "./fuzz-oracle.ts";
+import { judge, problemsOf, type Reply, saysFormIsUnmet, schemas, type Verdict } from "./fuzz-oracle.ts";
 import { boundaryProbes } from "./fuzz-schema.ts";
 import { agentRules, agents, bodyRules, ownToolOfMain, resultRule, userOf } from "./semantic-rules.ts";
 
@@ -53,7 +53,8 @@ async function ask(body: JsonObject): Promise<Answer> {
   const reply = { status: response.status, type: response.headers.get("content-type") ?? "", text: await response.text() };
   const verdict = judge(sent);
   const problems = problemsOf(sent, reply);
-  if (reply.status !== verdict.status && !dependsOnTheSession(sent, verdict, reply)) {
+  const isUnmet = verdict.status === 200 && saysFormIsUnmet(sent, reply);
+  if (reply.status !== verdict.status && !isUnmet && !dependsOnTheSession(sent, verdict, reply)) {
     problems.unshift(`it should be ${verdict.status}${verdict.why === undefined ? "" : `, because ${verdict.why}`}`);
   }
   return { verdict, reply, problems };

@@ -5,6 +5,8 @@
  *
  * Deliberately absent: shapes and bounds, which are the schema's, and any import from src: this is a second opinion.
  */
+import { Ajv } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { isObject, type Json, type JsonObject, member, textAt } from "./fuzz-json.ts";
 
 /** The agents of the gateway that is asked, and the tool that `main`, its default agent, has of its own. */
@@ -77,17 +79,30 @@ export const bodyRules: readonly Rule[] = [
     breakIt: (body) => addMessage(body, { role: "function", name: "f", content: "1" }),
   },
   {
-    name: "of the user's parts only text is honoured",
-    refuses: ["ImagePart", "AudioPart", "FilePart"],
+    name: "parts of sound are refused",
+    refuses: ["AudioPart"],
     statedAt: ["UserMessage.content"],
-    isBroken: (body) => partsOf(body).some(({ type }) => type !== "text" && type !== "refusal"),
-    breakIt: (body) => addMessage(body, { role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] }),
+    isBroken: (body) => partsOf(body, "input_audio").length > 0,
+    breakIt: (body) => addPart(body, { type: "input_audio", input_audio: { data: "UklGRg==", format: "wav" } }),
+  },
+  {
+    name: "an image is a data: URL in base64 or an address",
+    isBroken: (body) => partsOf(body, "image_url").some((part) => !isImageSource(textAt(objectAt(part, "image_url"), "url") ?? "")),
+    breakIt: (body) => addPart(body, { type: "image_url", image_url: { url: "data:," } }),
+    breakItToo: (body) => addPart(body, { type: "image_url", image_url: { url: "file:///etc/passwd" } }),
+  },
+  {
+    name: "a file is there itself, in base64",
+    isBroken: (body) =>
+      partsOf(body, "file").some((part) => member(objectAt(part, "file"), "file_id") != null || bytesOfFile(part) === undefined),
+    breakIt: (body) => addPart(body, { type: "file", file: { file_id: "file-1" } }),
+    breakItToo: (body) => addPart(body, { type: "file", file: { file_data: "data:,milk" } }),
   },
   {
     name: "marks for the provider's cache are refused in every part",
     refuses: ["PromptCacheBreakpoint"],
-    isBroken: (body) => partsOf(body).some((part) => part["type"] === "text" && member(part, "prompt_cache_breakpoint") != null),
-    breakIt: (body) => addMessage(body, { role: "user", content: [{ type: "text", text: "hi", prompt_cache_breakpoint: {} }] }),
+    isBroken: (body) => partsOf(body, "text", "image_url", "file").some((part) => member(part, "prompt_cache_breakpoint") != null),
+    breakIt: (body) => addPart(body, { type: "text", text: "hi", prompt_cache_breakpoint: {} }),
     breakItToo: (body) => addMessage(body, { role: "assistant", content: [{ type: "text", text: "hi", prompt_cache_breakpoint: {} }] }),
   },
   {
@@ -134,8 +149,12 @@ export const bodyRules: readonly Rule[] = [
     name: "a JSON Schema is nested at most 64 levels deep",
     isBroken: (body) => schemasIn(body).some((schema) => depthOf(schema) > 64),
     breakIt: (body) => setTools(body, [{ type: "function", function: { name: "deep", parameters: { a: nested(65) } } }]),
-    breakItToo: (body) =>
-      void (body["response_format"] = { type: "json_schema", json_schema: { name: "deep", schema: { a: nested(65) } } }),
+    breakItToo: (body) => setSchemaOfReply(body, { a: nested(65) }),
+  },
+  {
+    name: "the schema of a reply is at most 256 KiB long",
+    isBroken: (body) => Buffer.byteLength(JSON.stringify(schemaOfReply(body))) > 256 * 1024,
+    breakIt: (body) => setSchemaOfReply(body, { description: "가".repeat(90_000) }),
   },
   {
     name: "a tool can only be required if there are tools",
@@ -180,6 +199,22 @@ export const agentRules: readonly Rule[] = [
     },
   },
   {
+    name: "the built-in model takes no images",
+    avoids: ["ImagePart"],
+    isBroken: (body) => partsOf(body, "image_url").length > 0,
+    breakIt: (body) => addPart(body, { type: "image_url", image_url: { url: "data:image/png;base64,iVBORw0KGgo=" } }),
+    breakItToo: (body) => addPart(body, { type: "image_url", image_url: { url: "https://example.com/cat.png" } }),
+  },
+  {
+    name: "a file is text in UTF-8 or a PDF, and there are at most 8",
+    avoids: ["FilePart"],
+    isBroken: (body) => partsOf(body, "file").length > 8 || partsOf(body, "file").some((part) => !isText(bytesOfFile(part))),
+    breakIt: (body) => addPart(body, { type: "file", file: { file_data: "/w==" } }),
+    breakItToo: (body) => {
+      for (let count = 0; count < 9; count++) addPart(body, { type: "file", file: { file_data: "bWlsaw==" } });
+    },
+  },
+  {
     name: "a session key has at most 512 characters",
     isBroken: (body) => `agent:${agentOf(body)}:openai-user:${userOf(body)}`.length > 512,
     breakIt: (body) => void (body["user"] = "x".repeat(600)),
@@ -196,10 +231,10 @@ export const agentRules: readonly Rule[] = [
     breakIt: (body) => Object.assign(body, { user: "somebody", messages: [{ role: "system", content: "Be brief." }] }),
   },
   {
-    name: "the built-in model promises no JSON",
-    avoids: ["JsonObjectFormat", "JsonSchemaFormat"],
-    isBroken: (body) => (objectAt(body, "response_format")["type"] ?? "text") !== "text",
-    breakIt: (body) => void (body["response_format"] = { type: "json_object" }),
+    name: "the schema of a reply is one, and leads nowhere but into itself",
+    isBroken: (body) => !isUsable(schemaOfReply(body)),
+    breakIt: (body) => setSchemaOfReply(body, { $ref: "https://example.com/elsewhere.json" }),
+    breakItToo: (body) => setSchemaOfReply(body, { type: "colour" }),
   },
 ];
 
@@ -239,8 +274,40 @@ function messagesOf(body: JsonObject, role?: string): JsonObject[] {
   return listOf(body, "messages").filter((message) => role === undefined || message["role"] === role);
 }
 
-function partsOf(body: JsonObject): JsonObject[] {
-  return messagesOf(body).flatMap((message) => listOf(message, "content"));
+function addPart(body: JsonObject, part: JsonObject): void {
+  addMessage(body, { role: "user", content: [part] });
+}
+
+function partsOf(body: JsonObject, ...types: string[]): JsonObject[] {
+  return messagesOf(body)
+    .flatMap((message) => listOf(message, "content"))
+    .filter(({ type }) => typeof type === "string" && types.includes(type));
+}
+
+function isImageSource(url: string): boolean {
+  return bytesOfDataUrl(url) !== undefined || (/^https?:\/\//i.test(url) && URL.canParse(url));
+}
+
+function bytesOfFile(part: JsonObject): Buffer | undefined {
+  const data = textAt(objectAt(part, "file"), "file_data") ?? "";
+  return /^data:/i.test(data) ? bytesOfDataUrl(data) : bytesOfBase64(data);
+}
+
+function bytesOfDataUrl(url: string): Buffer | undefined {
+  const [, data] = /^data:[^,]*;\s*base64\s*,(.*)$/is.exec(url) ?? [];
+  return data === undefined ? undefined : bytesOfBase64(data);
+}
+
+/** Either alphabet, white space anywhere, padding right or left out; something must be in it. */
+function bytesOfBase64(text: string): Buffer | undefined {
+  const [, digits = "", padding = ""] = /^([A-Za-z0-9+/_-]+)(={0,2})$/.exec(text.replace(/\s/g, "")) ?? [];
+  const isWhole = digits.length > 1 && digits.length % 4 !== 1 && (padding === "" || (digits.length + padding.length) % 4 === 0);
+  return isWhole ? Buffer.from(digits, "base64") : undefined;
+}
+
+/** No PDF is ever drawn by chance. */
+function isText(bytes: Buffer | undefined): boolean {
+  return bytes !== undefined && bytes.equals(Buffer.from(bytes.toString("utf8"))) && !bytes.includes(0);
 }
 
 function toolNames(body: JsonObject): string[] {
@@ -252,7 +319,28 @@ function toolNames(body: JsonObject): string[] {
 
 function schemasIn(body: JsonObject): Json[] {
   const ofTools = listOf(body, "tools").map((entry) => member(objectAt(entry, "function"), "parameters") ?? null);
-  return [...ofTools, member(objectAt(objectAt(body, "response_format"), "json_schema"), "schema") ?? null];
+  return [...ofTools, schemaOfReply(body)];
+}
+
+function schemaOfReply(body: JsonObject): Json {
+  return member(objectAt(objectAt(body, "response_format"), "json_schema"), "schema") ?? null;
+}
+
+function setSchemaOfReply(body: JsonObject, schema: JsonObject): void {
+  body["response_format"] = { type: "json_schema", json_schema: { name: "form", schema } };
+}
+
+function isUsable(schema: Json): boolean {
+  if (!isObject(schema)) return true;
+  const { $schema = "", ...rest } = schema;
+  if (typeof $schema !== "string") return false;
+  const options = { strict: false, logger: false } as const;
+  try {
+    (/draft-0[67]/.test($schema) ? new Ajv(options) : new Ajv2020(options)).compile(rest);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function choiceOf(body: JsonObject): JsonObject {

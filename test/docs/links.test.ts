@@ -28,7 +28,8 @@ test("every configuration that the documents show is one the gateway starts with
     for (const example of examples) {
       const configPath = join(folder, "openclaw.json");
       writeFileSync(configPath, example);
-      const config = await loadConfig({ configPath }, { CLAWGATE_OLLAMA: "off" });
+      const variables = [...example.matchAll(/\$\{([A-Z_]+)\}/g)].map(([, name = ""]) => [name, "set"]);
+      const config = await loadConfig({ configPath }, { CLAWGATE_OLLAMA: "off", ...(Object.fromEntries(variables) as NodeJS.ProcessEnv) });
       expect(config.warnings).toEqual([]);
     }
   } finally {

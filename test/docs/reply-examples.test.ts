@@ -35,8 +35,10 @@ let gateway: TestGateway;
 beforeAll(async () => {
   stub = await startStubUpstream();
   gateway = await startGateway({
-    agents: { defaults: { model: "stub/any" }, entries: { main: { default: true }, beta: {} } },
-    models: { providers: { stub: { baseUrl: stub.url } } },
+    agents: { defaults: { model: "stub/any" }, entries: { main: { default: true, tools: ["calculator"] }, beta: {} } },
+    models: {
+      providers: { stub: { baseUrl: stub.url }, priced: { baseUrl: stub.url, models: [{ id: "any", cost: { input: 5, output: 15 } }] } },
+    },
   });
 });
 
@@ -73,6 +75,16 @@ const piecemealCall = pieces(
   { tool_calls: [{ index: 0, function: { arguments: '"Seoul"}' } }] },
 );
 
+/** Two turns, the first with a call of the agent's own tool. */
+const worked: readonly StubScript[] = [
+  {
+    toolCalls: [{ id: "call_1", name: "calculator", arguments: '{"expression":"6 * 7"}' }],
+    usage: { prompt_tokens: 110, completion_tokens: 25, total_tokens: 135 },
+  },
+  { text: "6 * 7 = 42.", usage: { prompt_tokens: 140, completion_tokens: 15, total_tokens: 155 } },
+];
+const events = { "x-openclaw-events": "true", "x-openclaw-model": "priced/any" };
+
 async function reply(script: StubScript, more: object = {}): Promise<unknown[]> {
   stub.reply(script);
   return [await (await gateway.chat(say("hi", more))).json()];
@@ -80,8 +92,11 @@ async function reply(script: StubScript, more: object = {}): Promise<unknown[]> 
 
 async function chunks(script: StubScript, more: object = {}): Promise<unknown[]> {
   stub.reply(script);
-  const text = await (await gateway.chat(say("hi", { stream: true, ...more }))).text();
-  return dataLines(text).flatMap((line) => (line === "[DONE]" ? [] : [JSON.parse(line) as unknown]));
+  return chunksOf(await gateway.chat(say("hi", { stream: true, ...more })));
+}
+
+async function chunksOf(response: Response): Promise<unknown[]> {
+  return dataLines(await response.text()).flatMap((line) => (line === "[DONE]" ? [] : [JSON.parse(line) as unknown]));
 }
 
 async function json(path: string): Promise<unknown[]> {
@@ -95,6 +110,14 @@ const provocations: { readonly [example: string]: () => Promise<unknown[]> } = {
   [`${chat} text`]: () => reply(greeting),
   [`${chat} toolCalls`]: () => reply(call, { tools: [weather] }),
   [`${chat} reasoning`]: () => reply(thought, { model: "openclaw:main" }),
+  [`${chat} events`]: async () => {
+    stub.reply(...worked);
+    return [await (await gateway.chat(say("What is 6 * 7?"), events)).json()];
+  },
+  [`${stream} progress`]: async () => {
+    stub.reply(...worked);
+    return chunksOf(await gateway.chat(say("What is 6 * 7?", { stream: true }), events));
+  },
   [`${stream} role`]: () => chunks(greeting),
   [`${stream} text`]: () => chunks(pieces({ content: "Hello! " }, { content: "What can I do for you?" })),
   [`${stream} reasoning`]: () => chunks(pieces({ reasoning_content: "Six times" }, { content: "42" }), { model: "openclaw:main" }),
@@ -130,7 +153,8 @@ test("the documents begin as the contract shows", async () => {
 });
 
 test.each(requests)("the gateway takes the request that the contract shows as $name", async ({ value }) => {
-  stub.reply((value as { tool_choice?: string }).tool_choice === "required" ? call : greeting);
+  const { tool_choice: choice, response_format: format } = value as { tool_choice?: string; response_format?: object };
+  stub.reply(choice === "required" ? call : format ? { text: '{"name":"blue"}' } : greeting);
   const { status } = await gateway.chat(value);
   expect(status).toBe(200);
 });

@@ -414,7 +414,9 @@ describe("what a provider does wrong", () => {
 test("of two processes on one session the second to end is refused, and what its caller said is kept", async () => {
   const held = await startHeldUpstream();
   const folder = await makeFolder();
-  const [one, other] = await Promise.all([startGateway(onProvider(held.url), { folder }), startGateway(onProvider(held.url), { folder })]);
+  // One after the other: both write the config file of this folder before they read it.
+  const one = await startGateway(onProvider(held.url), { folder });
+  const other = await startGateway(onProvider(held.url), { folder });
   const slow = one.chat(say("slow"), key("shared"));
   const slowExchange = await held.next();
   const quick = other.chat(say("quick"), key("shared"));

@@ -109,10 +109,10 @@ const messages: { readonly [what: string]: Row } = {
   "an image": [
     message({ role: "user", content: [{ type: "text", text: "what is it?" }, image] }),
     "unsupported_parameter",
-    "messages[0].content[1]",
+    "messages[0].content[1].image_url.url",
   ],
   "a sound": [part({ type: "input_audio", input_audio: { data: "", format: "wav" } }), "unsupported_parameter", "messages[0].content[0]"],
-  "a file": [part({ type: "file", file: { file_id: "f" } }), "unsupported_parameter", "messages[0].content[0]"],
+  "a file by its id": [part({ type: "file", file: { file_id: "f" } }), "unsupported_parameter", "messages[0].content[0].file.file_id"],
   "a mark for the cache": [
     part({ type: "text", text: "hi", prompt_cache_breakpoint: { mode: "explicit" } }),
     "unsupported_parameter",

@@ -1,9 +1,11 @@
 /** What the offline model says and calls. */
-import { describe, expect, test } from "@jest/globals";
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { z } from "zod";
 import type { Message } from "../../src/domain/message.ts";
-import type { ModelEvent, ModelRequest, ToolDefinition } from "../../src/domain/model.ts";
+import type { JsonObject, ModelEvent, ModelRequest, ResponseFormat, ToolDefinition } from "../../src/domain/model.ts";
 import { builtinModel } from "../../src/model/builtin.ts";
-import { ask, assistant, call, failureOf, fold, request, result, system, user } from "./conversation.ts";
+import { ReplyFormatChecker } from "../../src/runtime/reply-format.ts";
+import { ask, assistant, call, fold, request, result, system, user } from "./conversation.ts";
 
 const model = builtinModel();
 const offer = (name: string, properties: object = {}, more: object = {}): ToolDefinition => ({
@@ -365,18 +367,132 @@ describe("the offline model's limits", () => {
       usage: { outputTokens: 0 },
     });
   });
+});
 
-  test.each([{ type: "json_object" } as const, { type: "json_schema", name: "x" } as const])(
-    "refuse to promise JSON: %j",
-    async (responseFormat) => {
-      expect(await failureOf(ask(model, "hi", { settings: { responseFormat } }))).toMatchObject({
-        code: "unsupported_parameter",
-        param: "response_format",
-        message: `The built-in offline model cannot promise '${responseFormat.type}' replies: configure a real model.`,
-      });
-      expect((await ask(model, "hi", { settings: { responseFormat: { type: "text" } } })).reason).toBe("stop");
+describe("asked for JSON, the offline model", () => {
+  const checker = new ReplyFormatChecker();
+  afterAll(() => checker.close());
+
+  /** The reply, once the gateway's own check has found that it fits. */
+  const jsonFor = async (responseFormat: ResponseFormat, messages: string | Message[] = "hi", more: Partial<ModelRequest> = {}) => {
+    const { text, reason } = await ask(model, messages, { settings: { responseFormat }, ...more });
+    expect(reason).toBe("stop");
+    await checker.check(text, responseFormat, new AbortController().signal);
+    return JSON.parse(text) as unknown;
+  };
+  const ofSchema = (schema: JsonObject): ResponseFormat => ({ type: "json_schema", name: "answer", schema });
+  const objectOf = (properties: object) => ({ type: "object", properties, required: Object.keys(properties), additionalProperties: false });
+
+  test.each<ResponseFormat>([{ type: "json_object" }, { type: "json_schema", name: "any" }])(
+    "puts its sentence into an object where that is all that is asked: %j",
+    async (format) => {
+      expect(await jsonFor(format, "hi")).toEqual({ reply: await textFor("hi") });
+      expect(await textFor("hi", { settings: { responseFormat: { type: "text" } } })).toBe(await textFor("hi"));
     },
   );
+
+  test("says what the user said where the schema wants a string", async () => {
+    const schema = objectOf({ name: { type: "string" }, age: { type: "integer" }, tags: { type: "array", items: { type: "string" } } });
+    expect(await jsonFor(ofSchema(schema), "I am Ada.")).toEqual({ name: "I am Ada.", age: 0, tags: [] });
+  });
+
+  test("calls its tools first and then says what they answered", async () => {
+    const format = ofSchema(objectOf({ answer: { type: "string" } }));
+    const settings = { responseFormat: format };
+    expect(await callsFor("What is 6*7?", { settings })).toEqual([["calculator", { expression: "6 * 7" }]]);
+    const messages = [user("What is 6*7?"), assistant("", call("1", "calculator", { expression: "6 * 7" })), result("1", "42")];
+    expect(await jsonFor(format, messages, { tools, settings })).toEqual({ answer: "6 * 7 = 42." });
+  });
+
+  const point = objectOf({ x: { type: "number" }, y: { type: "number" } });
+  test.each<[string, JsonObject, unknown]>([
+    ["anything", {}, {}],
+    ["a string", { type: "string" }, "hi"],
+    ["a list", { type: "array", items: { type: "boolean" }, minItems: 2 }, [false, false]],
+    [
+      "a choice of objects",
+      { anyOf: [objectOf({ kind: { const: "a" }, a: { type: "integer", minimum: 3 } }), point] },
+      { kind: "a", a: 3 },
+    ],
+    ["a nullable object", objectOf({ at: { anyOf: [point, { type: "null" }] } }), { at: { x: 0, y: 0 } }],
+    [
+      "two objects in one",
+      {
+        allOf: [
+          { type: "object", properties: { a: { type: "boolean" } }, required: ["a"] },
+          { properties: { b: { type: "null" } }, required: ["b"] },
+        ],
+      },
+      { a: false, b: null },
+    ],
+    [
+      "one property that two schemas speak of",
+      { type: "object", properties: { n: { type: "integer" } }, allOf: [{ properties: { n: { minimum: 7 } }, required: ["n"] }] },
+      { n: 7 },
+    ],
+    [
+      "a reference with more beside it",
+      { $ref: "#/$defs/p", required: ["z"], $defs: { p: { ...point, additionalProperties: true } } },
+      { z: "hi", x: 0, y: 0 },
+    ],
+    ["a tuple", { type: "array", prefixItems: [{ type: "string" }, { type: "integer" }], items: false }, ["hi", 0]],
+    [
+      "a tuple of draft 07",
+      { $schema: "http://json-schema.org/draft-07/schema#", items: [{ type: "null" }], additionalItems: false },
+      [null],
+    ],
+    [
+      "formats",
+      objectOf({ at: { type: "string", format: "date-time" }, of: { type: "string", format: "uri" } }),
+      { at: "1970-01-01T00:00:00Z", of: "https://example.com/" },
+    ],
+  ])("fits %s", async (_what, schema, value) => {
+    expect(await jsonFor(ofSchema(schema))).toEqual(value);
+  });
+
+  test("fits what zod makes of a form", async () => {
+    const form = z.strictObject({
+      title: z.string().min(1).max(5),
+      mail: z.email(),
+      link: z.url(),
+      id: z.uuid(),
+      day: z.iso.date(),
+      at: z.iso.datetime(),
+      count: z.int().positive(),
+      share: z.number().gt(0).lt(1),
+      kind: z.enum(["b", "a"]),
+      note: z.string().nullable(),
+      extra: z.record(z.string(), z.number()),
+      pair: z.tuple([z.string(), z.boolean()]),
+      shape: z.discriminatedUnion("type", [
+        z.strictObject({ type: z.literal("dot") }),
+        z.strictObject({ type: z.literal("disc"), radius: z.number() }),
+      ]),
+      get children() {
+        return z.array(form);
+      },
+    });
+    for (const target of ["draft-7", "draft-2020-12"] as const) {
+      const made = await jsonFor(ofSchema(z.toJSONSchema(form, { target })), "hello there");
+      expect(form.parse(made)).toMatchObject({ title: "hello", kind: "b", count: 1, children: [] });
+    }
+  });
+
+  test("does not do what it cannot, and says nothing of it: a pattern", async () => {
+    const schema = { type: "string", pattern: "^x$" };
+    expect((await ask(model, "hi", { settings: { responseFormat: ofSchema(schema) } })).text).toBe('"hi"');
+  });
+
+  test("is cut by a token limit as any reply is", async () => {
+    const settings = { responseFormat: { type: "json_object" }, maxTokens: 1 } as const;
+    expect(await ask(model, "hi", { settings })).toMatchObject({ text: '{"reply":"Hello!', reason: "length" });
+  });
+
+  test("costs no more when the schema repeats without end", async () => {
+    const schema = { type: "array", minItems: 100, items: { $ref: "#" } };
+    const { text } = await ask(model, "y".repeat(2000), { settings: { responseFormat: ofSchema(schema) } });
+    expect(text.length).toBeLessThan(600_000);
+  });
 });
 
 describe("a long reply of the offline model", () => {

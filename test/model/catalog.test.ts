@@ -11,7 +11,13 @@ beforeEach(async () => {
   stub = await startStubUpstream();
   catalog = openModelCatalog([
     provider(stub.url, { id: "open" }),
-    provider(stub.url, { id: "listed", models: ["a", "org/b"] }),
+    provider(stub.url, {
+      id: "listed",
+      models: [
+        { id: "a", takesImages: false },
+        { id: "org/b", takesImages: true },
+      ],
+    }),
     provider("", { id: "inside", api: "builtin" }),
   ]);
 });

@@ -29,6 +29,8 @@ export interface Folded {
   calls: { id: string; name: string; arguments: string }[];
   reason: FinishReason | undefined;
   usage: Usage | undefined;
+  /** What the provider wants back of it. */
+  replay?: unknown;
 }
 
 export async function fold(events: AsyncIterable<ModelEvent>): Promise<Folded> {
@@ -43,6 +45,7 @@ export async function fold(events: AsyncIterable<ModelEvent>): Promise<Folded> {
       if (folded.reason) throw new Error("A reply ended twice.");
       folded.reason = event.reason;
       folded.usage = event.usage;
+      if (event.replay !== undefined) folded.replay = event.replay;
     }
   }
   return folded;

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ModelCatalog, ModelEvent } from "../../src/domain/model.ts";
 import { openModelCatalog } from "../../src/model/catalog.ts";
-import { ProviderErrors } from "../../src/model/openai-errors.ts";
+import { ProviderErrors } from "../../src/model/provider-errors.ts";
 import { ToolCallAssembler } from "../../src/model/openai-tool-calls.ts";
 import { startStubUpstream, type StubScriptOf, type StubUpstream } from "../support/stub-upstream.ts";
 import { ask, failureOf, provider } from "./conversation.ts";

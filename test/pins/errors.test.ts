@@ -32,6 +32,7 @@ const pinned: { readonly [Code in ErrorCode]: string } = {
   max_turns_exceeded: "500 server_error",
   upstream_error: "502 server_error",
   tool_choice_unmet: "502 server_error",
+  response_format_mismatch: "502 server_error",
   store_unavailable: "503 server_error",
   run_timeout: "504 server_error",
   upstream_timeout: "504 server_error",

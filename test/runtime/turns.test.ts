@@ -322,8 +322,9 @@ describe("settings of the caller", () => {
     };
     await complete(say("hi", { ...settings, user: "settings", metadata: { a: "b" }, base_url: "http://127.0.0.1:1", made_up: true }));
     expect(asked()).toHaveLength(2);
-    for (const request of asked()) {
-      expect(request).toMatchObject({ ...settings, model: "test-model" });
+    for (const [turn, request] of asked().entries()) {
+      // The stub's turns write five tokens each.
+      expect(request).toMatchObject({ ...settings, max_completion_tokens: 100 - 5 * turn, model: "test-model" });
       for (const field of ["user", "metadata", "base_url", "made_up"]) expect(request).not.toHaveProperty(field);
     }
   });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "libsql";
 
-import { textOf } from "../../src/domain/message.ts";
+import { type ImagePart, type Message, textOf } from "../../src/domain/message.ts";
 import type { SessionStore } from "../../src/domain/session.ts";
 import { openSessionStore } from "../../src/store/open-session-store.ts";
 import { StoredSessions } from "../../src/store/session-store.ts";
@@ -106,12 +106,50 @@ describe("a transcript", () => {
     expect((await store.readTranscript(key)).messages).toEqual(messages);
   });
 
+  test("gives back images, and what only a provider understands, as they were appended", async () => {
+    const store = await openStore();
+    const image: ImagePart = { type: "image", mediaType: "image/png", data: "iVBORw0KGgo=", detail: "low" };
+    const replay = { model: "anthropic/claude", content: [{ type: "reasoning", signature: "빵", nested: { deep: [null, 1.5] } }] };
+    const messages: Message[] = [
+      {
+        role: "user",
+        content: [{ type: "text", text: "look" }, image, { type: "image", mediaType: "image/gif", data: "R0lG" }],
+        name: "kim",
+      },
+      { role: "assistant", content: "A pixel.", toolCalls: [], replay },
+    ];
+    await store.appendTurn(turnOf("image", undefined, { messages }));
+    await appendAnswered(store, "second");
+    expect((await (await openStore()).readTranscript(key)).messages).toEqual([...messages, ...turnMessages("second")]);
+  });
+
+  test("keeps as many bytes of images as one request may have", async () => {
+    const store = await openStore();
+    const half: ImagePart = { type: "image", mediaType: "image/png", data: "A".repeat(9_786_712) };
+    await store.appendTurn(turnOf("large", undefined, { messages: [{ role: "user", content: [half, half] }] }));
+    const [message] = (await store.readTranscript(key)).messages;
+    expect(message?.content).toHaveLength(2);
+    expect(JSON.stringify(message).length).toBeGreaterThan(2 * half.data.length);
+  });
+
+  test("reads a row that was written before messages had images", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "old");
+    const body = '{"role":"user","content":[{"type":"text","text":"old question"}]}';
+    const database = new Database(file);
+    database.prepare("update messages set body = ? where role = 'user'").run([body]);
+    database.close();
+    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("old"));
+  });
+
   test("with a damaged message is an error of its own; other sessions go on", async () => {
     const store = await openStore();
     for (const [session, body] of [
       ["cut", '{"role":"user","con'],
       ["shape", '{"role":"user","content":7}'],
       ["foreign", "[]"],
+      ["image", '{"role":"user","content":[{"type":"image","mediaType":"image/png"}]}'],
+      ["part", '{"role":"user","content":[{"type":"attachment"}]}'],
     ]) {
       await appendAnswered(store, "damaged", `agent:main:${session}`);
       const database = new Database(file);

@@ -31,6 +31,7 @@ export interface TestConfig {
   readonly gateway?: { readonly [key: string]: unknown };
   readonly agents?: object;
   readonly models?: object;
+  readonly mcp?: object;
   readonly session?: object;
 }
 

@@ -23,12 +23,17 @@ export function createChatCompletion({ runs, chatCompletions }: ChatParts): Oper
     const request = decodeChatRequest({ body, headers, allHeaders, principal: known(principal) }, chatCompletions);
     const run = await runs.start(request, signal);
     const replyHeaders = { "x-openclaw-session-key": encodeHeaderValue(run.sessionKey), "x-openclaw-run-id": run.id };
+    const options = {
+      model: body.model,
+      includesUsage: body.stream_options?.include_usage === true,
+      showsProgress: headers["x-openclaw-events"] === "true",
+    };
     if (body.stream === true) {
-      const encoder = new ChunkEncoder(run, body.model, body.stream_options?.include_usage === true);
+      const encoder = new ChunkEncoder(run, options);
       return { status: 200, type: "text/event-stream", headers: replyHeaders, stream: chunksOf(run, encoder) };
     }
     const result = await foldRun(run.events);
-    const completion = encodeCompletion(run, body.model, result, completed(run, result.end));
+    const completion = encodeCompletion(run, result, completed(run, result.end), options);
     return { status: 200, type: "application/json", headers: replyHeaders, body: completion };
   };
 }

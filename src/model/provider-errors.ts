@@ -15,28 +15,32 @@ export class ProviderErrors {
   readonly #who: string;
   readonly #secrets: readonly string[];
 
-  constructor({ id, apiKey = "", headers }: ProviderConfig) {
+  constructor({ id, apiKey = "", headers, options = {} }: ProviderConfig) {
     this.#who = `The model provider '${id}'`;
-    this.#secrets = [apiKey, ...Object.values(headers).flatMap((value) => value.split(/\s+/u))].filter(({ length }) => length >= 6);
+    const named = Object.entries(options).filter(([name]) => /key|token|secret|password|authorization/iu.test(name));
+    const texts = [...Object.values(headers), ...named.map(([, value]) => (typeof value === "string" ? value : ""))];
+    this.#secrets = [apiKey, ...texts.flatMap((value) => value.split(/\s+/u))].filter(({ length }) => length >= 6);
   }
 
   /** The provider answered with a status that is not 200. */
   fromStatus(status: number, headers: ReplyHeaders, body: string): GatewayError {
     const said = readError(body);
     const words = said.message === "" ? "" : `: ${this.#clean(said.message)}`;
-    const retryAfterMs = readRetryAfter(headers);
+    const retryAfterMs = readRetryAfter(headers) ?? said.retryAfterMs;
     const options = {
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(said.param === undefined ? {} : { param: said.param }),
     };
     const error = (code: ErrorCode, what: string) =>
       new GatewayError(code, endSentence(`${this.#who} ${what} (status ${status})${words}`), options);
+    // Google refuses a wrong key as a wrong argument.
+    const isKeyRefused = status === 401 || status === 403 || /API_KEY_INVALID/u.test(said.code ?? "");
+    if (isKeyRefused) return error("upstream_error", "did not accept the gateway's credentials");
     if (status === 400 || status === 413 || status === 422) {
       return isContextOverflow(said)
         ? error("context_length_exceeded", "found the input too long")
         : error("upstream_rejected", "rejected the request");
     }
-    if (status === 401 || status === 403) return error("upstream_error", "did not accept the gateway's credentials");
     if (status === 404) return error("upstream_error", "does not know the model or the address it was asked for");
     if (status === 408) return error("upstream_timeout", "took too long");
     if (status === 429) return error("upstream_rate_limited", "is limiting requests");
@@ -57,6 +61,11 @@ export class ProviderErrors {
   fromReply(error: unknown): GatewayError {
     const { message } = readErrorValue(error);
     return new GatewayError("upstream_error", endSentence(`${this.#who} failed${message === "" ? "" : `: ${this.#clean(message)}`}`));
+  }
+
+  /** The request cannot be put into the provider's words; it was not sent. */
+  refused(why: string): GatewayError {
+    return new GatewayError("unsupported_parameter", endSentence(`${this.#who} cannot be asked this: ${this.#clean(why)}`));
   }
 
   /** The reply is not what the protocol promises. `what` follows the provider's name. */
@@ -94,6 +103,7 @@ interface ProviderWords {
   readonly message: string;
   readonly code?: string;
   readonly param?: string;
+  readonly retryAfterMs?: number;
 }
 
 function readError(body: string): ProviderWords {
@@ -111,7 +121,7 @@ function readError(body: string): ProviderWords {
 function readErrorValue(value: unknown): ProviderWords {
   if (typeof value === "string") return { message: value };
   if (typeof value !== "object" || value === null) return { message: "" };
-  const { error, message, detail, code, type, param } = value as { readonly [key: string]: unknown };
+  const { error, message, detail, details: more, code, type, status, param } = value as { readonly [key: string]: unknown };
   if (error !== undefined && error !== null) return readErrorValue(error);
   const details = Array.isArray(detail)
     ? detail.map((item: { msg?: unknown } | null) => item?.msg).filter((msg) => typeof msg === "string")
@@ -119,10 +129,23 @@ function readErrorValue(value: unknown): ProviderWords {
   const words = [message, detail, details.join("; ")].find((candidate) => typeof candidate === "string" && candidate !== "");
   return {
     message: typeof words === "string" ? words : "",
-    code: [code, type].filter((item) => typeof item === "string").join(" "),
+    code: [code, type, status, ...reasonsIn(more)].filter((item) => typeof item === "string").join(" "),
     // A path into the messages would count those that the gateway added.
     ...(typeof param === "string" && /^[a-z_]{1,64}$/u.test(param) && param !== "model" ? { param } : {}),
+    ...readRetryDelay(more),
   };
+}
+
+/** Google's: `details: [{ "@type": "…ErrorInfo", reason: "API_KEY_INVALID" }]`. */
+function reasonsIn(details: unknown): unknown[] {
+  return Array.isArray(details) ? details.map((item: { reason?: unknown } | null) => item?.reason) : [];
+}
+
+/** Google says how long to wait in the body: `details: [{ "@type": "…RetryInfo", retryDelay: "34.5s" }]`. */
+function readRetryDelay(details: unknown): Pick<ProviderWords, "retryAfterMs"> {
+  const delays = Array.isArray(details) ? details.map((item: { retryDelay?: unknown } | null) => item?.retryDelay) : [];
+  const seconds = delays.flatMap((delay) => (typeof delay === "string" ? (/^(\d+(?:\.\d+)?)s$/u.exec(delay)?.[1] ?? []) : []))[0];
+  return seconds === undefined ? {} : { retryAfterMs: bound(Number(seconds) * 1000) };
 }
 
 function isContextOverflow({ message, code = "" }: ProviderWords): boolean {

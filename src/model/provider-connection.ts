@@ -5,45 +5,42 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dispatcher } from "undici";
-import type { ProviderConfig } from "../config/config.ts";
 import type { GatewayError } from "../domain/errors.ts";
-import { isConnectionFailure, type ProviderErrors, type ReplyHeaders } from "./openai-errors.ts";
+import { isConnectionFailure, type ProviderErrors, type ReplyHeaders } from "./provider-errors.ts";
 
 /** Pauses before the second and the third attempt; there is no fourth. */
 const backOffMs = [200, 600];
 /** A provider that wants more patience than this gets its answer passed on at once. */
 const maxRetryAfterMs = 5000;
-const retryStatuses = new Set([429, 500, 502, 503, 504]);
+/** 529 is how Anthropic says that it is overloaded. */
+const retryStatuses = new Set([429, 500, 502, 503, 504, 529]);
 const maxErrorBodyBytes = 64 * 1024;
 const errorBodyTimeoutMs = 5000;
 
 /** The connections to all providers; opened on first use. */
 export type Pool = () => Promise<Dispatcher>;
 
+/** Something that can be sent more than once. */
+export type RequestBody = string | Uint8Array | null;
+
 export type Reply = Pick<Dispatcher.ResponseData, "headers" | "body">;
 
-/** One provider's chat completions address. */
+/** What is asked of one address of a provider, again and again, but for the body. */
+export type RequestOptions = Omit<Dispatcher.RequestOptions, "body" | "signal">;
+
 export class Connection {
   readonly errors: ProviderErrors;
   readonly #pool: Pool;
-  readonly #options: Omit<Dispatcher.RequestOptions, "body" | "signal">;
+  readonly #options: RequestOptions;
 
-  constructor(provider: ProviderConfig, pool: Pool, errors: ProviderErrors) {
+  constructor(pool: Pool, errors: ProviderErrors, options: RequestOptions) {
     this.errors = errors;
     this.#pool = pool;
-    const url = new URL(provider.baseUrl);
-    this.#options = {
-      method: "POST",
-      origin: url.origin,
-      path: `${url.pathname.replace(/\/$/u, "")}/chat/completions${url.search}`,
-      headers: headersOf(provider),
-      headersTimeout: provider.timeoutMs,
-      bodyTimeout: provider.timeoutMs,
-    };
+    this.#options = options;
   }
 
   /** Rejects with a `GatewayError`, or with anything once `signal` has aborted. */
-  async request(body: string, signal: AbortSignal): Promise<Reply> {
+  async request(body: RequestBody, signal: AbortSignal): Promise<Reply> {
     for (let attempt = 0; ; attempt++) {
       const outcome = await this.#attempt(body, signal);
       if ("reply" in outcome) return outcome.reply;
@@ -54,7 +51,7 @@ export class Connection {
     }
   }
 
-  async #attempt(body: string, signal: AbortSignal): Promise<{ reply: Reply } | { error: GatewayError; mayRetry: boolean }> {
+  async #attempt(body: RequestBody, signal: AbortSignal): Promise<{ reply: Reply } | { error: GatewayError; mayRetry: boolean }> {
     let reply: Dispatcher.ResponseData;
     try {
       const pool = await this.#pool();
@@ -69,17 +66,6 @@ export class Connection {
     const error = this.errors.fromStatus(reply.statusCode, reply.headers, text);
     return { error, mayRetry: retryStatuses.has(reply.statusCode) && isRetryWelcome(reply.headers, text) };
   }
-}
-
-function headersOf({ apiKey, headers }: ProviderConfig): Record<string, string> {
-  return {
-    "content-type": "application/json",
-    accept: "text/event-stream, application/json",
-    "accept-encoding": "identity",
-    "user-agent": "clawgate",
-    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-    ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
-  };
 }
 
 function isRetryWelcome(headers: ReplyHeaders, text: string): boolean {

@@ -1,0 +1,112 @@
+/**
+ * What a run needs before it begins, or the refusal: the agent, its models, the session, the caller's attachments and
+ * the place in the session's queue, looked for in this order.
+ *
+ * Deliberately absent: everything that takes a model (`run-service.ts`).
+ */
+import { randomUUID } from "node:crypto";
+import { type Agent, allowsTool } from "../domain/agent.ts";
+import { GatewayError } from "../domain/errors.ts";
+import type { Message } from "../domain/message.ts";
+import type { Model, ModelCatalog } from "../domain/model.ts";
+import type { Run, RunRequest } from "../domain/run.ts";
+import type { ReplyFormatChecker } from "../runtime/reply-format.ts";
+import type { AgentDirectory } from "./agent-directory.ts";
+import type { AttachmentService } from "./attachments.ts";
+import type { LaneTicket, Lanes } from "./lanes.ts";
+import { type ResolvedSession, resolveSession } from "./session-key.ts";
+
+const maxShownRef = 128;
+
+/** A run that was admitted, with what it needs to go on. */
+export interface Admitted {
+  readonly run: Omit<Run, "events">;
+  readonly agent: Agent;
+  /** The first is asked first. */
+  readonly models: readonly Model[];
+  readonly session: ResolvedSession;
+  readonly request: RunRequest;
+  /** The request's, their attachments read. */
+  readonly messages: readonly Message[];
+  /** Absent for a stateless run: nobody else can have its session. */
+  readonly ticket: LaneTicket | undefined;
+}
+
+export interface RunAdmissionParts {
+  readonly agents: AgentDirectory;
+  readonly models: ModelCatalog;
+  readonly attachments: AttachmentService;
+  readonly formats: ReplyFormatChecker;
+  readonly lanes: Lanes;
+}
+
+export class RunAdmission {
+  readonly #parts: RunAdmissionParts;
+
+  constructor(parts: RunAdmissionParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Rejects with `model_not_found`, `invalid_value` (session key, tool names, schema, attachments),
+   * `unsupported_parameter` (attachments) or `session_busy`, or with the signal's reason.
+   */
+  async admit(request: RunRequest, signal: AbortSignal): Promise<Admitted> {
+    const agent = this.#parts.agents.resolve(request);
+    const session = resolveSession(agent.id, request.sessionKey, request.user);
+    const models = this.#findModels(agent, request);
+    checkToolNames(agent, request);
+    await this.#parts.formats.prepare(request.settings.responseFormat, signal);
+    const messages = await this.#parts.attachments.read(request.messages, signal);
+    refuseUnreadableImages(messages, models[0]);
+    const ticket = session.isStored ? this.#parts.lanes.enter(session.key, signal) : undefined;
+    const run = {
+      id: randomUUID().replaceAll("-", ""),
+      agentId: agent.id,
+      sessionKey: session.key,
+      model: models[0].ref,
+      createdAt: Math.floor(Date.now() / 1000),
+    };
+    return { run, agent, models, session, request, messages, ticket };
+  }
+
+  /** Whoever names a model wants that one: an agent's fallbacks stand in for its own model only. */
+  #findModels(agent: Agent, { model: chosen }: RunRequest): readonly [Model, ...Model[]] {
+    if (chosen) return [this.#findModel(chosen.value.trim(), chosen.param)];
+    return [this.#findModel(agent.model), ...agent.fallbacks.map((ref) => this.#findModel(ref))];
+  }
+
+  #findModel(ref: string, param?: string): Model {
+    const model = this.#parts.models.find(ref);
+    if (model) return model;
+    const known = this.#parts.models.refs().join(", ");
+    throw new GatewayError(
+      "model_not_found",
+      `There is no model '${ref.slice(0, maxShownRef)}' in the catalogue. Known: ${known}.`,
+      param === undefined ? {} : { param },
+    );
+  }
+}
+
+/** A model that sees two tools of one name cannot say which it means. */
+function checkToolNames(agent: Agent, { tools }: RunRequest): void {
+  const clash = tools.findIndex((tool) => allowsTool(agent.tools, tool.name));
+  if (clash < 0) return;
+  throw new GatewayError("invalid_value", `The agent '${agent.id}' has a tool named '${tools[clash]?.name}' of its own. Rename yours.`, {
+    param: `tools[${clash}].function.name`,
+  });
+}
+
+/** A caller hears of it, rather than have its image looked at by nobody. */
+function refuseUnreadableImages(messages: readonly Message[], { ref, takesImages }: Model): void {
+  if (takesImages) return;
+  for (const [index, { role, content }] of messages.entries()) {
+    const part = role === "user" ? content.findIndex(({ type }) => type === "image") : -1;
+    if (part < 0) continue;
+    throw new GatewayError(
+      "unsupported_parameter",
+      `The model '${ref}' takes no images. Leave the image out, or choose a model whose input in models.providers lists "image".`,
+      { param: `messages[${index}].content[${part}]` },
+    );
+  }
+}
