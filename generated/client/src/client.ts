@@ -44,6 +44,15 @@ export interface CreateChatCompletionOptions extends OperationOptions {
    * answers `404 model_not_found`.
    */
   readonly model?: string | undefined;
+
+  /**
+   * Sent as `x-openclaw-events`.
+   *
+   * `true` shows what the run does besides talking: chunks with an empty `delta` and an `openclaw` object while it waits for its
+   * session, asks a model or works with a tool of its own, and an `openclaw` object in the last chunk, or in the reply that is not
+   * streamed, that sums the run up. Clients that do not know the key skip it.
+   */
+  readonly events?: boolean | undefined;
 }
 
 export type CreateChatCompletionBody = Omit<ChatCompletionRequest, "stream" | "stream_options"> & { stream?: false | null };
@@ -55,8 +64,9 @@ export interface ClawgateClient {
    * Run an agent on some messages.
    *
    * Runs the agent that `model` names on `messages` and replies with what it said. The agent may call its own tools on the way; those
-   * calls stay inside the gateway. Tools in the request belong to the caller: when the agent calls one of them the run ends with
-   * `finish_reason: "tool_calls"`, and the caller's next request brings the results as messages with `role: "tool"`.
+   * calls stay inside the gateway, and only `x-openclaw-events` lets them be seen. Tools in the request belong to the caller: when the
+   * agent calls one of them the run ends with `finish_reason: "tool_calls"`, and the caller's next request brings the results as
+   * messages with `role: "tool"`.
    *
    * The run is aborted, and the language model's connection closed, as soon as the client disconnects, streamed or not.
    */
@@ -109,6 +119,7 @@ const headerOptions: HeaderOptions = {
   agentId: { header: "x-openclaw-agent-id", isEncoded: false },
   sessionKey: { header: "x-openclaw-session-key", isEncoded: true },
   model: { header: "x-openclaw-model", isEncoded: false },
+  events: { header: "x-openclaw-events", isEncoded: false },
 };
 
 export function createClawgateClient(options: ClawgateClientOptions = {}): ClawgateClient {

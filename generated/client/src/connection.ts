@@ -77,6 +77,7 @@ function headersOf(options: RequestOptions, headerOptions: HeaderOptions): { [na
   const headers: { [name: string]: string } = { ...options.headers };
   for (const [option, { header, isEncoded }] of Object.entries(headerOptions)) {
     const value = (options as { readonly [option: string]: unknown })[option];
+    if (typeof value === "boolean") headers[header] = String(value);
     if (typeof value === "string") headers[header] = isEncoded ? encodeHeaderValue(value) : value;
   }
   return headers;

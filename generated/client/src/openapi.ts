@@ -19,8 +19,9 @@ export interface paths {
         /**
          * Run an agent on some messages
          * @description Runs the agent that `model` names on `messages` and replies with what it said. The agent may call its own tools on the way; those
-         *     calls stay inside the gateway. Tools in the request belong to the caller: when the agent calls one of them the run ends with
-         *     `finish_reason: "tool_calls"`, and the caller's next request brings the results as messages with `role: "tool"`.
+         *     calls stay inside the gateway, and only `x-openclaw-events` lets them be seen. Tools in the request belong to the caller: when the
+         *     agent calls one of them the run ends with `finish_reason: "tool_calls"`, and the caller's next request brings the results as
+         *     messages with `role: "tool"`.
          *
          *     The run is aborted, and the language model's connection closed, as soon as the client disconnects, streamed or not.
          *
@@ -256,7 +257,12 @@ export interface components {
             tool_choice?: ("none" | "auto" | "required" | null) | components["schemas"]["ToolChoice"];
             /** @description **Passed on.** Whether one turn may call several tools; left out where there are none. */
             parallel_tool_calls?: boolean | null;
-            /** @description **Passed on.** The form of the reply's text. Whether the reply keeps to it is the model's matter and is not checked. */
+            /**
+             * @description **Honoured.** The form of the reply's text. It is passed on to providers that know it, and the finished reply is checked: one
+             *     that does not fit answers `502 response_format_mismatch`, in a stream as its error. A streamed reply with a JSON form is
+             *     therefore sent when it is complete. A reply that was cut (`length`, `content_filter`), a refusal and a reply with tool calls
+             *     are not checked.
+             */
             response_format?: components["schemas"]["ResponseFormat"] | null;
             /** @description **Passed on.** How freely the model chooses its words. */
             temperature?: number | null;
@@ -270,11 +276,14 @@ export interface components {
             logit_bias?: {
                 [key: string]: number;
             } | null;
-            /** @description **Passed on.** The most tokens one turn may have, reasoning included. A reply that was cut ends with `length`. */
+            /**
+             * @description **Honoured.** The most tokens the run may write over all its turns, reasoning and the calls of the agent's own tools included. A
+             *     reply that was cut ends with `length`. Where a provider does not count tokens, it is the most that each turn may have.
+             */
             max_completion_tokens?: number | null;
             /**
              * @deprecated
-             * @description **Passed on.** The older name of `max_completion_tokens`, and the only one some providers know.
+             * @description **Honoured**, like `max_completion_tokens`, of which it is the older name, and the only one some providers know.
              */
             max_tokens?: number | null;
             /** @description **Passed on.** Where the model stops; the sequence itself is not part of the reply. */
@@ -436,7 +445,10 @@ export interface components {
              * @enum {string}
              */
             role: "user";
-            /** @description **Honoured** as text or as parts of type `text`; other parts are **refused**, and `param` names the first of them. */
+            /**
+             * @description **Honoured** as text or as parts of type `text`, `image_url` and `file`; `input_audio` is **refused**, and `param` names the
+             *     first part that cannot be taken.
+             */
             content: string | components["schemas"]["UserContentPart"][];
             /** @description **Passed on.** Tells apart several who share a role. */
             name?: string | null;
@@ -516,18 +528,29 @@ export interface components {
             text: string;
             prompt_cache_breakpoint?: components["schemas"]["PromptCacheBreakpoint"];
         };
-        /** @description An image. **Refused.** */
+        /**
+         * @description **Honoured.** A PNG, JPEG, GIF or WebP image, for language models that take images; another model answers
+         *     `400 unsupported_parameter`. What it is, its bytes tell and not its label. Up to 8 parts, 10 MiB each and 14 MiB in all once
+         *     decoded, unless configured otherwise.
+         */
         ImagePart: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "image_url";
-            image_url?: {
-                /** @description Where the image is, or the image itself as a `data:` URL. */
-                url?: string;
-                /** @description How closely to look at it. */
-                detail?: string;
+            /** @description The image. */
+            image_url: {
+                /**
+                 * @description **Honoured.** The image itself as a `data:` URL in base64. An `http(s)` address only where
+                 *     `gateway.http.endpoints.chatCompletions.images` allows its host; private addresses are never reached.
+                 */
+                url: string;
+                /**
+                 * @description **Passed on.** How closely to look at it.
+                 * @enum {string|null}
+                 */
+                detail?: "auto" | "low" | "high" | null;
             };
             prompt_cache_breakpoint?: components["schemas"]["PromptCacheBreakpoint"];
         };
@@ -546,20 +569,25 @@ export interface components {
             };
             prompt_cache_breakpoint?: components["schemas"]["PromptCacheBreakpoint"];
         };
-        /** @description A file. **Refused.** */
+        /**
+         * @description **Honoured** for text in UTF-8 and for PDF: the model reads the file's text, after its name. Anything else answers
+         *     `400 invalid_value`. What it is, its bytes tell and not its label. Up to 8 files, 5 MiB and 200 000 characters of text each,
+         *     unless configured otherwise.
+         */
         FilePart: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "file";
-            file?: {
-                /** @description The file in base64. */
-                file_data?: string;
-                /** @description The id of an uploaded file. */
-                file_id?: string;
-                /** @description Its name. */
-                filename?: string;
+            /** @description The file. */
+            file: {
+                /** @description **Honoured.** The file as a `data:` URL in base64, or the base64 alone. Required. */
+                file_data?: string | null;
+                /** @description **Refused**: there are no uploaded files. */
+                file_id?: string | null;
+                /** @description **Honoured.** Its name, shown to the model. */
+                filename?: string | null;
             };
             prompt_cache_breakpoint?: components["schemas"]["PromptCacheBreakpoint"];
         };
@@ -707,7 +735,7 @@ export interface components {
              */
             type: "text";
         };
-        /** @description **Passed on.** Some JSON object. */
+        /** @description **Honoured.** Some JSON object. */
         JsonObjectFormat: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -715,7 +743,7 @@ export interface components {
              */
             type: "json_object";
         };
-        /** @description **Passed on.** JSON of a given schema. */
+        /** @description **Honoured.** JSON of a given schema. */
         JsonSchemaFormat: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -728,7 +756,10 @@ export interface components {
                 name: string;
                 /** @description **Passed on.** Tells the model what it is for. */
                 description?: string | null;
-                /** @description **Passed on.** The JSON Schema, nested at most 64 levels deep. */
+                /**
+                 * @description **Honoured.** The JSON Schema, of draft 2020-12 unless its `$schema` names draft 07 or 06. At most 64 levels deep and
+                 *     256 KiB long; references lead inside of it only.
+                 */
                 schema?: {
                     [key: string]: unknown;
                 } | null;
@@ -759,6 +790,7 @@ export interface components {
                 finish_reason: components["schemas"]["FinishReason"];
             }[];
             usage?: components["schemas"]["Usage"];
+            openclaw?: components["schemas"]["RunSummary"];
         };
         /** @description What the agent said. */
         ResponseMessage: {
@@ -832,6 +864,88 @@ export interface components {
             }[];
             /** @description Only when asked for with `stream_options.include_usage`. Null on all chunks but the last. */
             usage?: components["schemas"]["Usage"] | null;
+            openclaw?: components["schemas"]["RunProgress"];
+        };
+        /**
+         * @description What the run does, only when `x-openclaw-events: true` asked for it. It comes in chunks with an empty `delta`; `type` says what it
+         *     is. New types may be added: skip those you do not know.
+         */
+        RunProgress: components["schemas"]["RunQueued"] | components["schemas"]["TurnStarted"] | components["schemas"]["ModelFellBack"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolEnded"] | components["schemas"]["RunSummary"];
+        /** @description The run waits until the session is free. */
+        RunQueued: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "run_queued";
+        };
+        /** @description A language model is asked, and the run waits for it. */
+        TurnStarted: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "turn_start";
+            /** @description Which turn of the run this is. */
+            turn: number;
+            /** @description The language model, as `<provider>/<model>`. */
+            model: string;
+        };
+        /** @description A language model failed before it said anything, and the next one of the agent's is asked. */
+        ModelFellBack: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "model_fallback";
+            /** @description The model that failed. */
+            from: string;
+            /** @description The model that is asked now. */
+            to: string;
+            /** @description Why it failed, as the `code` of an error. */
+            code: string;
+        };
+        /** @description A tool of the agent's own begins to work. Its arguments and its result stay inside the gateway. */
+        ToolStarted: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool_start";
+            /** @description Ties the end to the start. */
+            id: string;
+            /** @description The tool. */
+            name: string;
+        };
+        /** @description It is done. */
+        ToolEnded: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool_end";
+            /** @description The same as at its start. */
+            id: string;
+            /** @description The tool. */
+            name: string;
+            /** @description Whether it failed. The model sees why and may go on. */
+            is_error: boolean;
+        };
+        /** @description The run in figures, only when `x-openclaw-events` asked for it. */
+        RunSummary: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "run_end";
+            /** @description How often a language model was asked. */
+            turns: number;
+            usage?: components["schemas"]["Usage"];
+            /**
+             * @description What its tokens cost at the prices in `models.providers.*.models[].cost`, in their currency. Left out unless the tokens and the
+             *     price of every turn are known.
+             */
+            cost?: number;
         };
         /** @description What this chunk adds. */
         ChunkDelta: {
@@ -920,7 +1034,7 @@ export interface components {
                  * @description What was wrong, for programs.
                  * @enum {string}
                  */
-                code: "invalid_json" | "invalid_type" | "invalid_value" | "missing_required_parameter" | "unsupported_parameter" | "empty_array" | "context_length_exceeded" | "upstream_rejected" | "invalid_api_key" | "model_not_found" | "not_found" | "endpoint_disabled" | "method_not_allowed" | "request_timeout" | "request_too_large" | "unsupported_media_type" | "headers_too_large" | "too_many_failed_logins" | "session_busy" | "upstream_rate_limited" | "internal_error" | "max_turns_exceeded" | "upstream_error" | "tool_choice_unmet" | "store_unavailable" | "run_timeout" | "upstream_timeout";
+                code: "invalid_json" | "invalid_type" | "invalid_value" | "missing_required_parameter" | "unsupported_parameter" | "empty_array" | "context_length_exceeded" | "upstream_rejected" | "invalid_api_key" | "model_not_found" | "not_found" | "endpoint_disabled" | "method_not_allowed" | "request_timeout" | "request_too_large" | "unsupported_media_type" | "headers_too_large" | "too_many_failed_logins" | "session_busy" | "upstream_rate_limited" | "internal_error" | "max_turns_exceeded" | "upstream_error" | "tool_choice_unmet" | "response_format_mismatch" | "store_unavailable" | "run_timeout" | "upstream_timeout";
             };
         };
     };
@@ -1154,6 +1268,12 @@ export interface components {
          *     answers `404 model_not_found`.
          */
         Model: string;
+        /**
+         * @description `true` shows what the run does besides talking: chunks with an empty `delta` and an `openclaw` object while it waits for its
+         *     session, asks a model or works with a tool of its own, and an `openclaw` object in the last chunk, or in the reply that is not
+         *     streamed, that sums the run up. Clients that do not know the key skip it.
+         */
+        Events: "true" | "false";
     };
     requestBodies: never;
     headers: {
@@ -1242,6 +1362,12 @@ export interface operations {
                  *     answers `404 model_not_found`.
                  */
                 "x-openclaw-model"?: components["parameters"]["Model"];
+                /**
+                 * @description `true` shows what the run does besides talking: chunks with an empty `delta` and an `openclaw` object while it waits for its
+                 *     session, asks a model or works with a tool of its own, and an `openclaw` object in the last chunk, or in the reply that is not
+                 *     streamed, that sums the run up. Clients that do not know the key skip it.
+                 */
+                "x-openclaw-events"?: components["parameters"]["Events"];
             };
             path?: never;
             cookie?: never;
