@@ -25,6 +25,7 @@ const decisionsTarget = "decisions/index.html";
 const sources: readonly (readonly [source: string, target: string, title: string])[] = [
   ["README.md", "guide.html", "Guide"],
   ["docs/clients.md", "clients.html", "Chat apps"],
+  ["docs/sessions.md", "sessions.html", "Sessions"],
   ["docs/compatibility.md", "compatibility.html", "Compatibility"],
   ["docs/errors.md", "errors.html", "Errors"],
   ["docs/cli.md", "cli.html", "Command line"],

@@ -1,29 +1,28 @@
 /**
  * Durable conversation state and the port to where it is kept.
  *
- * The transcript is an append-only tree of messages with one active leaf; reading it gives the path from the
- * root to that leaf. Messages that got no answer are kept beside the path, so that they never reach a model again.
+ * A session's transcript is an append-only tree of messages with one active leaf (`transcript-tree.ts`). Messages that
+ * got no answer are kept beside its paths, so that they never reach a model again.
  */
 import type { Message } from "./message.ts";
+import type { TranscriptTree } from "./transcript-tree.ts";
 
 /** `agent:<agentId>:<rest>`, at most 512 characters. */
 export type SessionKey = string;
-
-export interface Transcript {
-  /** The message a new turn is appended to; undefined while the session is empty. */
-  readonly leafId: string | undefined;
-  /** Root → active leaf. */
-  readonly messages: readonly Message[];
-}
 
 export interface TurnRecord {
   readonly sessionKey: SessionKey;
   readonly agentId: string;
   readonly runId: string;
-  /** `leafId` of the transcript the run was based on. */
+  /** The active leaf when the run read the transcript: if it has moved since, the turn is refused. */
+  readonly leafId: string | undefined;
+  /** Where the turn goes: below this message, or a new root. */
   readonly parentId: string | undefined;
-  readonly messages: readonly Message[];
-  /** `true` moves the active leaf to the last message; `false` keeps the messages beside the path. */
+  /** What the caller brought. Instructions among it are not kept. */
+  readonly input: readonly Message[];
+  /** What the run wrote. */
+  readonly added: readonly Message[];
+  /** `true` moves the active leaf to the last message; `false` keeps the messages beside the paths. */
   readonly isAnswered: boolean;
 }
 
@@ -39,8 +38,10 @@ export interface SessionMemory {
  * A write is one transaction: after a crash it is there as a whole or not at all.
  */
 export interface SessionStore {
-  /** An unknown key gives an empty transcript and creates nothing. */
-  readTranscript(sessionKey: SessionKey): Promise<Transcript>;
+  /** The active path alone, root first. An unknown key gives an empty tree and creates nothing. */
+  readPath(sessionKey: SessionKey): Promise<TranscriptTree>;
+  /** All answered messages, superseded branches included. */
+  readTree(sessionKey: SessionKey): Promise<TranscriptTree>;
   appendTurn(record: TurnRecord): Promise<void>;
   memoryOf(sessionKey: SessionKey, agentId: string): SessionMemory;
   /** Resolves when the store answers. */

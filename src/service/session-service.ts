@@ -1,15 +1,15 @@
 /**
  * A run's view of its session: what the model is to read, and what is kept afterwards.
  *
- * Clients resend the whole conversation on every call and sessions remember it too. The rule that keeps it from
- * being read twice: an empty session takes everything the caller sent; one with a transcript takes only what
- * follows the caller's last assistant message and puts it after the transcript.
- * Deliberately absent: branches for edited and regenerated messages.
+ * Where a request finds its place in the transcript is `reconcile.ts`; this is what reads and writes around it.
  */
 import { GatewayError } from "../domain/errors.ts";
-import { type AssistantMessage, isSystemMessage, type Message, type ToolMessage } from "../domain/message.ts";
+import { isSystemMessage, type Message } from "../domain/message.ts";
 import type { SessionMemory, SessionStore } from "../domain/session.ts";
+import type { DialogueMessage } from "../domain/transcript-tree.ts";
+import { type Refusal, reconcile, refuseStrayResult } from "./reconcile.ts";
 import type { ResolvedSession } from "./session-key.ts";
+import { isAssistant } from "./tool-answers.ts";
 
 export interface Conversation {
   /** What the model reads after the agent's own instructions. */
@@ -26,106 +26,43 @@ export class SessionService {
     this.#store = store;
   }
 
-  /** Rejects with `store_unavailable`, or `invalid_value` when a tool result answers no pending call. */
+  /** Rejects with `store_unavailable`, or `invalid_value` when nothing is new or a tool result answers no pending call. */
   async open(session: ResolvedSession, run: { id: string; agentId: string }, sent: readonly Message[]): Promise<Conversation> {
+    const dialogue = sent.filter((message): message is DialogueMessage => !isSystemMessage(message));
+    const refuse = (refusal: Refusal): GatewayError => toError(refusal, dialogue, sent);
     if (!session.isStored) {
-      checkToolResults([], sent, sent);
+      const stray = refuseStrayResult(dialogue);
+      if (stray) throw refuse(stray);
       return { messages: sent, memory: new VolatileMemory(), end: () => Promise.resolve() };
     }
-    const transcript = await this.#store.readTranscript(session.key);
-    const dialogue = sent.filter((message) => !isSystemMessage(message));
-    const input = transcript.messages.length === 0 ? dialogue : dialogue.slice(dialogue.findLastIndex(isAssistant) + 1);
-    if (input.length === 0) {
-      throw new GatewayError("invalid_value", "There is nothing new to answer: the last message must be a 'user' or 'tool' message.", {
-        param: `messages[${sent.length - 1}]`,
-      });
-    }
-    checkToolResults(transcript.messages, input, sent);
+    // Who brings no history can only go on where the session stands: its other branches need not be read.
+    const tree = dialogue.some(isAssistant) ? await this.#store.readTree(session.key) : await this.#store.readPath(session.key);
+    const placed = reconcile(tree, dialogue);
+    if (placed.mode === "refused") throw refuse(placed);
+    const { leafId } = tree;
+    const { parentId, input } = placed;
     return {
-      messages: [...sent.filter(isSystemMessage), ...settleToolCalls([...transcript.messages, ...input])],
+      messages: [...sent.filter(isSystemMessage), ...placed.conversation],
       memory: this.#store.memoryOf(session.key, run.agentId),
       end: (added, isAnswered) =>
         this.#store.appendTurn({
           sessionKey: session.key,
           agentId: run.agentId,
           runId: run.id,
-          parentId: transcript.leafId,
-          messages: isAnswered ? [...input, ...added] : input,
+          leafId,
+          parentId,
+          input,
+          added: isAnswered ? added : [],
           isAnswered,
         }),
     };
   }
 }
 
-/** Ids of tool calls, each as often as it occurs: providers have been seen to give one id twice. */
-class IdCounts {
-  readonly #counts = new Map<string, number>();
-
-  constructor(ids: readonly string[] = []) {
-    for (const id of ids) this.add(id);
-  }
-
-  add(id: string): void {
-    this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
-  }
-
-  /** Takes one off; false when there was none. */
-  take(id: string): boolean {
-    const count = this.#counts.get(id) ?? 0;
-    if (count > 0) this.#counts.set(id, count - 1);
-    return count > 0;
-  }
-}
-
-function callsOf(message: AssistantMessage): IdCounts {
-  return new IdCounts(message.toolCalls.map((call) => call.id));
-}
-
-/**
- * Every tool result in `input` must answer a call that is still open where it stands. What stands in the transcript
- * is not judged again. `sent` gives the index for the error.
- */
-function checkToolResults(transcript: readonly Message[], input: readonly Message[], sent: readonly Message[]): void {
-  let open = new IdCounts();
-  for (const message of transcript.slice(Math.max(0, transcript.findLastIndex(isAssistant)))) {
-    if (isAssistant(message)) open = callsOf(message);
-    else if (message.role === "tool") open.take(message.toolCallId);
-  }
-  for (const message of input) {
-    if (isAssistant(message)) open = callsOf(message);
-    else if (message.role === "tool" && !open.take(message.toolCallId)) {
-      const shown = message.toolCallId.slice(0, maxShownId);
-      throw new GatewayError("invalid_value", `No tool call with the id '${shown}' is waiting for a result here.`, {
-        param: `messages[${sent.indexOf(message)}].tool_call_id`,
-      });
-    }
-  }
-}
-
-const maxShownId = 64;
-
-function isAssistant(message: Message): message is AssistantMessage {
-  return message.role === "assistant";
-}
-
-/** A caller may walk away from a tool call; providers refuse a history with an unanswered one, so it gets an answer that says so. */
-function settleToolCalls(history: readonly Message[]): Message[] {
-  const backwards: Message[] = [];
-  let answers = new IdCounts();
-  for (const message of history.toReversed()) {
-    if (message.role === "tool") answers.add(message.toolCallId);
-    if (isAssistant(message)) {
-      const unanswered = message.toolCalls.filter((call) => !answers.take(call.id));
-      backwards.push(...unanswered.toReversed().map(({ id }) => noResult(id)));
-      answers = new IdCounts();
-    }
-    backwards.push(message);
-  }
-  return backwards.reverse();
-}
-
-function noResult(toolCallId: string): ToolMessage {
-  return { role: "tool", toolCallId, content: [{ type: "text", text: "The caller gave no result for this call." }] };
+/** The refusal speaks of the dialogue; its caller counts the instructions too. */
+function toError({ code, message, index, field }: Refusal, dialogue: readonly Message[], sent: readonly Message[]): GatewayError {
+  const at = index === undefined ? sent.length - 1 : sent.indexOf(dialogue[index]!);
+  return new GatewayError(code, message, { param: `messages[${at}]${field === undefined ? "" : ".tool_call_id"}` });
 }
 
 /** The memory of a stateless run: it ends with the run. */

@@ -4,7 +4,8 @@
  *
  * Deliberately absent: retries. A database that could not be opened is tried again by the next use.
  */
-import type { SessionKey, SessionMemory, SessionStore, Transcript, TurnRecord } from "../domain/session.ts";
+import type { SessionKey, SessionMemory, SessionStore, TurnRecord } from "../domain/session.ts";
+import type { TranscriptTree } from "../domain/transcript-tree.ts";
 import { closedError } from "./store-errors.ts";
 
 export class DeferredSessionStore implements SessionStore {
@@ -16,8 +17,12 @@ export class DeferredSessionStore implements SessionStore {
     this.#open = open;
   }
 
-  async readTranscript(sessionKey: SessionKey): Promise<Transcript> {
-    return (await this.#store()).readTranscript(sessionKey);
+  async readPath(sessionKey: SessionKey): Promise<TranscriptTree> {
+    return (await this.#store()).readPath(sessionKey);
+  }
+
+  async readTree(sessionKey: SessionKey): Promise<TranscriptTree> {
+    return (await this.#store()).readTree(sessionKey);
   }
 
   async appendTurn(record: TurnRecord): Promise<void> {

@@ -4,7 +4,7 @@
  * A step that was ever released is never edited; a new one is added with a name that sorts last.
  * Deliberately absent: ways back. An older program refuses a newer database instead of guessing.
  */
-import { Migrator } from "kysely";
+import { Migrator, sql } from "kysely";
 import type { Kysely, Migration } from "kysely";
 
 import { GatewayError } from "../domain/errors.ts";
@@ -12,6 +12,7 @@ import type { StoreTables } from "./schema.ts";
 
 const migrations: Readonly<Record<string, Migration>> = {
   "0001_sessions": { up: createSessions },
+  "0002_message_origin": { up: addMessageOrigin },
 };
 
 /** All pending steps in one transaction: the database is at the old state or at the new one, never between. */
@@ -71,4 +72,19 @@ async function createSessions(db: Kysely<unknown>): Promise<void> {
     .addColumn("updated_at", "text", (column) => column.notNull())
     .addUniqueConstraint("memories_by_name", ["session_key", "name"])
     .execute();
+}
+
+/** Until now who brought a message could only be told from its place: within a run, everything from the first reply on is the run's. */
+async function addMessageOrigin(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable("messages")
+    .addColumn("origin", "text", (column) => column.notNull().defaultTo("caller"))
+    .execute();
+  await sql`
+    update messages set origin = 'run'
+    where role <> 'user' and exists (
+      select 1 from messages as reply
+      where reply.run_id = messages.run_id and reply.session_key = messages.session_key
+        and reply.role = 'assistant' and reply.id <= messages.id
+    )`.execute(db);
 }

@@ -27,6 +27,8 @@ export interface MessagesTable {
   /** The message before this one on its path; null at a root. */
   parent_id: string | null;
   run_id: string;
+  /** Who brought it: the caller with its request, or the run. */
+  origin: "caller" | "run";
   role: "user" | "assistant" | "tool";
   /** The message as JSON, its role included. */
   body: string;

@@ -10,8 +10,9 @@ import { sql } from "kysely";
 import type { Kysely, Transaction } from "kysely";
 
 import { GatewayError } from "../domain/errors.ts";
-import { isSystemMessage } from "../domain/message.ts";
-import type { SessionKey, SessionMemory, SessionStore, Transcript, TurnRecord } from "../domain/session.ts";
+import { isSystemMessage, type Message } from "../domain/message.ts";
+import type { SessionKey, SessionMemory, SessionStore, TurnRecord } from "../domain/session.ts";
+import type { TranscriptNode, TranscriptTree } from "../domain/transcript-tree.ts";
 import { GuardedDatabase } from "./guarded-database.ts";
 import { decodeBody, encodeBody } from "./message-body.ts";
 import type { StoredMessage } from "./message-body.ts";
@@ -37,19 +38,31 @@ export class StoredSessions implements SessionStore {
     this.#db = new GuardedDatabase(db, closePatienceMs);
   }
 
-  async readTranscript(sessionKey: SessionKey): Promise<Transcript> {
+  async readPath(sessionKey: SessionKey): Promise<TranscriptTree> {
     refuseUnstorableKey(sessionKey);
     const rows = await this.#db.run((db) => selectActivePath(db, sessionKey).execute());
-    return { leafId: rows.at(-1)?.id, messages: rows.map(({ id, body }) => decodeBody(body, id)) };
+    return { leafId: rows.at(-1)?.id, nodes: rows.map(toNode) };
+  }
+
+  async readTree(sessionKey: SessionKey): Promise<TranscriptTree> {
+    refuseUnstorableKey(sessionKey);
+    return this.#db.run(async (db) => {
+      // In one transaction: the leaf must be among the messages.
+      const { leaf, rows } = await db.transaction().execute(async (trx) => ({
+        leaf: await trx.selectFrom("sessions").where("key", "=", sessionKey).select("leaf_id").executeTakeFirst(),
+        rows: await selectAnswered(trx, sessionKey).execute(),
+      }));
+      return { leafId: leaf?.leaf_id ?? undefined, nodes: rows.map(toNode) };
+    });
   }
 
   /**
-   * An answered turn whose parent is no longer the active leaf is refused with `session_busy`: its writer read a transcript
-   * that has changed since. A turn of nothing but instructions stores nothing.
+   * An answered turn is refused with `session_busy` when the active leaf has moved since its writer read the transcript.
+   * A turn of nothing but instructions stores nothing.
    */
   async appendTurn(record: TurnRecord): Promise<void> {
     refuseUnstorableKey(record.sessionKey);
-    const messages = record.messages.filter((message): message is StoredMessage => !isSystemMessage(message));
+    const messages = [...withOrigin(record.input, "caller"), ...withOrigin(record.added, "run")];
     if (messages.length === 0) return;
     const now = new Date().toISOString();
     await this.#db.run(async (db) => {
@@ -71,10 +84,10 @@ export class StoredSessions implements SessionStore {
     await this.#db.close();
   }
 
-  async #chain(record: TurnRecord, messages: readonly StoredMessage[], now: string): Promise<MessagesTable[]> {
+  async #chain(record: TurnRecord, messages: readonly Brought[], now: string): Promise<MessagesTable[]> {
     const rows: MessagesTable[] = [];
     let parentId = record.parentId ?? null;
-    for (const message of messages) {
+    for (const { message, origin } of messages) {
       if (rows.length > 0 && rows.length % maxRowsPerInsert === 0) await otherWork();
       const id = this.#nextId();
       rows.push({
@@ -82,6 +95,7 @@ export class StoredSessions implements SessionStore {
         session_key: record.sessionKey,
         parent_id: parentId,
         run_id: record.runId,
+        origin,
         role: message.role,
         body: encodeBody(message),
         state: record.isAnswered ? "active" : "unanswered",
@@ -93,24 +107,51 @@ export class StoredSessions implements SessionStore {
   }
 }
 
+interface Brought {
+  readonly message: StoredMessage;
+  readonly origin: MessagesTable["origin"];
+}
+
+function withOrigin(messages: readonly Message[], origin: MessagesTable["origin"]): Brought[] {
+  return messages.flatMap((message) => (isSystemMessage(message) ? [] : [{ message, origin }]));
+}
+
+type NodeRow = Pick<MessagesTable, "id" | "parent_id" | "run_id" | "origin" | "body">;
+
+/** Only answered messages are ever read. */
+function toNode({ id, parent_id, run_id, origin, body }: NodeRow): TranscriptNode {
+  return { id, parentId: parent_id ?? undefined, runId: run_id, origin, message: decodeBody(body, id), isAnswered: true };
+}
+
+const nodeColumns = ["messages.id", "messages.parent_id", "messages.run_id", "messages.origin", "messages.body"] as const;
+
+function selectAnswered(db: Kysely<StoreTables>, sessionKey: SessionKey) {
+  return db
+    .selectFrom("messages")
+    .where("session_key", "=", sessionKey)
+    .where("state", "=", "active")
+    .select([...nodeColumns])
+    .orderBy("id");
+}
+
 /** From the active leaf up its parents, then turned around: superseded branches and unanswered messages are never touched. */
 function selectActivePath(db: Kysely<StoreTables>, sessionKey: SessionKey) {
   return db
-    .withRecursive("path(id, parent_id, body, depth)", (qb) =>
+    .withRecursive("path(id, parent_id, run_id, origin, body, depth)", (qb) =>
       qb
         .selectFrom("sessions")
         .innerJoin("messages", "messages.id", "sessions.leaf_id")
         .where("sessions.key", "=", sessionKey)
-        .select(["messages.id", "messages.parent_id", "messages.body", sql<number>`0`.as("depth")])
+        .select([...nodeColumns, sql<number>`0`.as("depth")])
         .unionAll(
           qb
             .selectFrom("path")
             .innerJoin("messages", "messages.id", "path.parent_id")
-            .select(["messages.id", "messages.parent_id", "messages.body", sql<number>`path.depth + 1`.as("depth")]),
+            .select([...nodeColumns, sql<number>`path.depth + 1`.as("depth")]),
         ),
     )
     .selectFrom("path")
-    .select(["id", "body"])
+    .select(["id", "parent_id", "run_id", "origin", "body"])
     .orderBy("depth", "desc");
 }
 
@@ -122,7 +163,7 @@ async function insertTurn(trx: Transaction<StoreTables>, record: TurnRecord, row
     .onConflict((conflict) => conflict.column("key").doUpdateSet({ updated_at: now }))
     .returning("leaf_id")
     .executeTakeFirstOrThrow();
-  if (record.isAnswered && session.leaf_id !== (record.parentId ?? null)) {
+  if (record.isAnswered && session.leaf_id !== (record.leafId ?? null)) {
     throw new GatewayError("session_busy", "The session was changed by another run meanwhile; this one was not stored. Send it again.", {
       retryAfterMs: staleRetryAfterMs,
     });

@@ -6,8 +6,8 @@ import { key, turnMessages, turnOf } from "./turn-of.ts";
 
 const store = await openSessionStore(process.argv[2] ?? ":memory:");
 for (;;) {
-  const { leafId, messages } = await store.readTranscript(key);
-  const turn = messages.length / turnMessages("").length;
+  const { leafId, nodes } = await store.readPath(key);
+  const turn = nodes.length / turnMessages("").length;
   await store.appendTurn(turnOf(`${turn}`, leafId));
   writeSync(1, `${turn}\n`);
 }

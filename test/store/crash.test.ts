@@ -11,7 +11,7 @@ import { expect, test } from "@jest/globals";
 import Database from "libsql";
 
 import { openSessionStore } from "../../src/store/open-session-store.ts";
-import { key, turnMessages } from "./turn-of.ts";
+import { messagesIn, turnMessages } from "./turn-of.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const writer = fileURLToPath(new URL("append-without-end.ts", import.meta.url));
@@ -38,7 +38,7 @@ test("after kill -9 in the middle of appends, every acknowledged turn is there a
     for (const acknowledgements of [1, 40, 150, 333]) {
       const last = await writeUntilKilled(file, acknowledgements);
       const store = await openSessionStore(file);
-      const { messages } = await store.readTranscript(key);
+      const messages = await messagesIn(store);
       const turns = messages.length / 4;
       expect(turns).toBeGreaterThanOrEqual(last + 1);
       expect(messages).toEqual(Array.from({ length: turns }, (_, turn) => turnMessages(`${turn}`)).flat());

@@ -16,7 +16,7 @@ test("a store that was closed before its first use never opens", async () => {
   });
   await store.close();
   await expect(store.check()).rejects.toMatchObject(closed);
-  await expect(store.readTranscript(key)).rejects.toMatchObject(closed);
+  await expect(store.readPath(key)).rejects.toMatchObject(closed);
   await expect(store.appendTurn(turnOf("late", undefined))).rejects.toMatchObject(closed);
   await expect(store.memoryOf(key, "main").save("colour", "blue")).rejects.toMatchObject(closed);
   expect(openings).toBe(0);

@@ -10,7 +10,7 @@ import Database from "libsql";
 import { openSessionStore } from "../../src/store/open-session-store.ts";
 import { StoredSessions } from "../../src/store/session-store.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
-import { key, turnMessages, turnOf } from "./turn-of.ts";
+import { key, messagesIn, turnMessages, turnOf } from "./turn-of.ts";
 
 /** Longer than a test may take: whoever waits for the lock waits until it is free. */
 const endlessMs = 600_000;
@@ -51,11 +51,11 @@ describe("while another process holds the lock", () => {
     const appends = appendToOthers();
     const save = store.memoryOf(key, "main").save("colour", "green");
     await store.check();
-    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("first"));
+    expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
     expect(await store.memoryOf(key, "main").recall()).toEqual(new Map([["colour", "blue"]]));
     blocker.exec("commit");
     await Promise.all([...appends, save]);
-    for (const other of otherKeys) expect((await store.readTranscript(other)).messages).toEqual(turnMessages("waiting"));
+    for (const other of otherKeys) expect(await messagesIn(store, other)).toEqual(turnMessages("waiting"));
     expect(await store.memoryOf(key, "main").recall()).toEqual(new Map([["colour", "green"]]));
   });
 

@@ -10,9 +10,10 @@ import Database from "libsql";
 import { openSessionStore } from "../../src/store/open-session-store.ts";
 import { StoredSessions } from "../../src/store/session-store.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
-import { key, turnMessages, turnOf } from "./turn-of.ts";
+import { messagesIn, turnMessages, turnOf } from "./turn-of.ts";
 
-const turn = turnOf("long", undefined, { messages: Array.from({ length: 2_500 }, (_, index) => turnMessages(`${index}`)).flat() });
+const messages = Array.from({ length: 2_500 }, (_, index) => turnMessages(`${index}`)).flat();
+const turn = turnOf("long", undefined, { messages });
 
 let folder: string;
 let file: string;
@@ -47,8 +48,8 @@ describe("a very long turn", () => {
     }
     await append;
     expect(seen.length).toBeGreaterThan(20);
-    expect(seen.filter((count) => count !== 0 && count !== turn.messages.length)).toEqual([]);
-    expect((await store.readTranscript(key)).messages).toEqual(turn.messages);
+    expect(seen.filter((count) => count !== 0 && count !== messages.length)).toEqual([]);
+    expect(await messagesIn(store)).toEqual(messages);
     await store.close();
   });
 
@@ -56,9 +57,9 @@ describe("a very long turn", () => {
     const store = await openSessionStore(":memory:");
     const append = store.appendTurn(turn);
     for (let round = 0; round < 30; round += 1) await otherWork();
-    const read = store.readTranscript(key);
+    const read = messagesIn(store);
     await append;
-    expect((await read).messages).toEqual(turn.messages);
+    expect(await read).toEqual(messages);
     await store.close();
   });
 
@@ -69,7 +70,7 @@ describe("a very long turn", () => {
       const sessionKey = `agent:main:cut-${rounds}`;
       const before = countMessages();
       const append = store.appendTurn({ ...turn, sessionKey }).then(
-        () => turn.messages.length,
+        () => messages.length,
         () => 0,
       );
       for (let round = 0; round < rounds; round += 1) await otherWork();

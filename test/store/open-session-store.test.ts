@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "libsql";
 
 import { openSessionStore } from "../../src/store/open-session-store.ts";
-import { key, turnOf } from "./turn-of.ts";
+import { key, messagesIn, turnOf } from "./turn-of.ts";
 
 let folder: string;
 
@@ -36,7 +36,7 @@ describe("opening a session store", () => {
     await store.close();
     copyFileSync(file, join(folder, "copy.db"));
     const copy = await openSessionStore(join(folder, "copy.db"));
-    expect((await copy.readTranscript(key)).messages).toHaveLength(4);
+    expect(await messagesIn(copy, key)).toHaveLength(4);
     await copy.close();
   });
 
@@ -44,7 +44,7 @@ describe("opening a session store", () => {
     const file = join(folder, "sessions.db");
     const stores = await Promise.all(Array.from({ length: 8 }, () => openSessionStore(file)));
     await stores[0]!.appendTurn(turnOf("first", undefined));
-    for (const store of stores) expect((await store.readTranscript(key)).messages).toHaveLength(4);
+    for (const store of stores) expect(await messagesIn(store, key)).toHaveLength(4);
     for (const store of stores) await store.close();
   });
 
@@ -59,8 +59,26 @@ describe("opening a session store", () => {
         "The session database is newer than this program: it has changes unknown here (9999_from_the_future). " +
         "Start the newer program, or configure another database file.",
     });
-    expect(database.prepare("select count(*) as count from kysely_migration").all([])).toEqual([{ count: 2 }]);
+    expect(database.prepare("select count(*) as count from kysely_migration").all([])).toEqual([{ count: 3 }]);
     database.close();
+  });
+
+  test("gives the messages of a database without origins theirs", async () => {
+    const file = join(folder, "sessions.db");
+    const store = await openSessionStore(file);
+    await store.appendTurn(turnOf("first", undefined));
+    const { leafId } = await store.readPath(key);
+    const result = { role: "tool", toolCallId: "call_1", content: [{ type: "text", text: "21 °C" }] } as const;
+    await store.appendTurn(turnOf("second", leafId, { messages: [result, { role: "assistant", content: "Clear.", toolCalls: [] }] }));
+    const written = await store.readTree(key);
+    await store.close();
+    const database = new Database(file);
+    database.exec("alter table messages drop column origin; delete from kysely_migration where name = '0002_message_origin'");
+    database.close();
+    const reopened = await openSessionStore(file);
+    expect(await reopened.readTree(key)).toEqual(written);
+    expect(written.nodes.map(({ origin }) => origin)).toEqual(["caller", "run", "run", "run", "caller", "run"]);
+    await reopened.close();
   });
 
   test("runs its changes as a whole or not at all", async () => {

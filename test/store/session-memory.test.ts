@@ -8,7 +8,7 @@ import Database from "libsql";
 
 import type { SessionStore } from "../../src/domain/session.ts";
 import { openSessionStore } from "../../src/store/open-session-store.ts";
-import { turnOf } from "./turn-of.ts";
+import { messagesIn, turnOf } from "./turn-of.ts";
 
 let folder: string;
 let store: SessionStore;
@@ -48,7 +48,7 @@ describe("session memory", () => {
     const sessionKey = "agent:main:turn";
     await store.memoryOf(sessionKey, "main").save("colour", "blue");
     await store.appendTurn(turnOf("first", undefined, { sessionKey }));
-    expect((await store.readTranscript(sessionKey)).messages).toHaveLength(4);
+    expect(await messagesIn(store, sessionKey)).toHaveLength(4);
     expect(await store.memoryOf(sessionKey, "main").recall()).toEqual(new Map([["colour", "blue"]]));
   });
 

@@ -11,7 +11,7 @@ import type { SessionStore } from "../../src/domain/session.ts";
 import { openSessionStore } from "../../src/store/open-session-store.ts";
 import { StoredSessions } from "../../src/store/session-store.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
-import { key, turnMessages, turnOf } from "./turn-of.ts";
+import { key, messagesIn, turnMessages, turnOf } from "./turn-of.ts";
 
 let folder: string;
 let file: string;
@@ -35,7 +35,7 @@ async function openStore(path = file): Promise<SessionStore> {
 }
 
 async function appendAnswered(store: SessionStore, label: string, sessionKey = key): Promise<void> {
-  const { leafId } = await store.readTranscript(sessionKey);
+  const { leafId } = await store.readPath(sessionKey);
   await store.appendTurn(turnOf(label, leafId, { sessionKey }));
 }
 
@@ -49,7 +49,7 @@ function rowsOf(sql: string): unknown[] {
 describe("a transcript", () => {
   test("of an unknown key is empty, and reading it creates nothing", async () => {
     const store = await openStore();
-    expect(await store.readTranscript(key)).toEqual({ leafId: undefined, messages: [] });
+    expect(await store.readPath(key)).toEqual({ leafId: undefined, nodes: [] });
     expect(rowsOf("select * from sessions")).toEqual([]);
   });
 
@@ -57,37 +57,37 @@ describe("a transcript", () => {
     const store = await openStore();
     await appendAnswered(store, "first");
     await appendAnswered(store, "second");
-    const { messages, leafId } = await store.readTranscript(key);
-    expect(messages).toEqual([...turnMessages("first"), ...turnMessages("second")]);
+    const { leafId } = await store.readPath(key);
+    expect(await messagesIn(store)).toEqual([...turnMessages("first"), ...turnMessages("second")]);
     expect(leafId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
   test("is the same after the file was closed and opened again", async () => {
     const before = await openStore();
     await appendAnswered(before, "first");
-    const written = await before.readTranscript(key);
+    const written = await before.readPath(key);
     await before.close();
-    expect(await (await openStore()).readTranscript(key)).toEqual(written);
+    expect(await (await openStore()).readPath(key)).toEqual(written);
   });
 
   test("of one key holds nothing of another", async () => {
     const store = await openStore();
     await appendAnswered(store, "mine");
     await appendAnswered(store, "theirs", "agent:main:other");
-    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("mine"));
+    expect(await messagesIn(store, key)).toEqual(turnMessages("mine"));
   });
 
   test("works in memory without a file", async () => {
     const store = await openStore(":memory:");
     await appendAnswered(store, "first");
-    expect((await store.readTranscript(key)).messages).toHaveLength(4);
+    expect(await messagesIn(store, key)).toHaveLength(4);
   });
 
   test("keeps NUL, broken Unicode and long text of a message", async () => {
     const store = await openStore();
     const text = `a\0b \ud800 ${"é".repeat(300_000)}`;
     await store.appendTurn(turnOf("odd", undefined, { messages: [{ role: "user", content: [{ type: "text", text }] }] }));
-    expect((await store.readTranscript(key)).messages.map(textOf)).toEqual([text]);
+    expect((await messagesIn(store, key)).map(textOf)).toEqual([text]);
   });
 
   test("holds no instructions", async () => {
@@ -95,7 +95,7 @@ describe("a transcript", () => {
     const instruction = { role: "system", content: [{ type: "text", text: "Be brief." }] } as const;
     await store.appendTurn(turnOf("first", undefined, { messages: [instruction, ...turnMessages("first")] }));
     await store.appendTurn(turnOf("empty", undefined, { sessionKey: "agent:main:empty", messages: [instruction] }));
-    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("first"));
+    expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
     expect(rowsOf("select key from sessions")).toEqual([{ key }]);
   });
 
@@ -103,7 +103,7 @@ describe("a transcript", () => {
     const store = await openStore();
     const messages = Array.from({ length: 1_250 }, (_, index) => turnMessages(`${index}`)).flat();
     await store.appendTurn(turnOf("long", undefined, { messages }));
-    expect((await store.readTranscript(key)).messages).toEqual(messages);
+    expect(await messagesIn(store, key)).toEqual(messages);
   });
 
   test("gives back images, and what only a provider understands, as they were appended", async () => {
@@ -120,14 +120,14 @@ describe("a transcript", () => {
     ];
     await store.appendTurn(turnOf("image", undefined, { messages }));
     await appendAnswered(store, "second");
-    expect((await (await openStore()).readTranscript(key)).messages).toEqual([...messages, ...turnMessages("second")]);
+    expect(await messagesIn(await openStore())).toEqual([...messages, ...turnMessages("second")]);
   });
 
   test("keeps as many bytes of images as one request may have", async () => {
     const store = await openStore();
     const half: ImagePart = { type: "image", mediaType: "image/png", data: "A".repeat(9_786_712) };
     await store.appendTurn(turnOf("large", undefined, { messages: [{ role: "user", content: [half, half] }] }));
-    const [message] = (await store.readTranscript(key)).messages;
+    const [message] = await messagesIn(store, key);
     expect(message?.content).toHaveLength(2);
     expect(JSON.stringify(message).length).toBeGreaterThan(2 * half.data.length);
   });
@@ -139,7 +139,7 @@ describe("a transcript", () => {
     const database = new Database(file);
     database.prepare("update messages set body = ? where role = 'user'").run([body]);
     database.close();
-    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("old"));
+    expect(await messagesIn(store, key)).toEqual(turnMessages("old"));
   });
 
   test("with a damaged message is an error of its own; other sessions go on", async () => {
@@ -155,19 +155,19 @@ describe("a transcript", () => {
       const database = new Database(file);
       database.prepare("update messages set body = ? where session_key = ? and role = 'user'").run([body, `agent:main:${session}`]);
       database.close();
-      await expect(store.readTranscript(`agent:main:${session}`)).rejects.toMatchObject({
+      await expect(store.readPath(`agent:main:${session}`)).rejects.toMatchObject({
         code: "store_unavailable",
         cause: expect.any(Error),
       });
     }
     await appendAnswered(store, "sound");
-    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("sound"));
+    expect(await messagesIn(store, key)).toEqual(turnMessages("sound"));
   });
 
   test("refuses a key that a text column would alter, so that no two keys become one", async () => {
     const store = await openStore();
     for (const bad of ["agent:main:a\0b", "agent:main:\ud800"]) {
-      await expect(store.readTranscript(bad)).rejects.toMatchObject({ code: "invalid_value" });
+      await expect(store.readPath(bad)).rejects.toMatchObject({ code: "invalid_value" });
       await expect(store.appendTurn(turnOf("bad", undefined, { sessionKey: bad }))).rejects.toMatchObject({ code: "invalid_value" });
       expect(() => store.memoryOf(bad, "main")).toThrow(expect.objectContaining({ code: "invalid_value" }));
     }
@@ -178,11 +178,11 @@ describe("an unanswered turn", () => {
   test("is kept beside the path and never comes back", async () => {
     const store = await openStore();
     await appendAnswered(store, "first");
-    const before = await store.readTranscript(key);
+    const before = await store.readPath(key);
     await store.appendTurn(turnOf("failed", before.leafId, { isAnswered: false, messages: turnMessages("failed").slice(0, 1) }));
-    expect(await store.readTranscript(key)).toEqual(before);
+    expect(await store.readPath(key)).toEqual(before);
     await appendAnswered(store, "second");
-    expect((await store.readTranscript(key)).messages).toEqual([...turnMessages("first"), ...turnMessages("second")]);
+    expect(await messagesIn(store, key)).toEqual([...turnMessages("first"), ...turnMessages("second")]);
     expect(rowsOf("select run_id, state, parent_id from messages where state <> 'active'")).toEqual([
       { run_id: "failed", state: "unanswered", parent_id: before.leafId },
     ]);
@@ -191,16 +191,65 @@ describe("an unanswered turn", () => {
   test("may be the first of its session", async () => {
     const store = await openStore();
     await store.appendTurn(turnOf("failed", undefined, { isAnswered: false }));
-    expect(await store.readTranscript(key)).toEqual({ leafId: undefined, messages: [] });
+    expect(await store.readPath(key)).toEqual({ leafId: undefined, nodes: [] });
     await appendAnswered(store, "first");
-    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("first"));
+    expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
   });
 
   test("is kept even when the session went on meanwhile", async () => {
     const store = await openStore();
     await appendAnswered(store, "first");
     await store.appendTurn(turnOf("late", undefined, { isAnswered: false }));
-    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("first"));
+    expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
+  });
+});
+
+describe("a tree", () => {
+  test("has who brought each message, and who wrote it", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "first");
+    const { nodes } = await store.readTree(key);
+    expect(nodes.map(({ origin, runId, isAnswered }) => [origin, runId, isAnswered])).toEqual([
+      ["caller", "first", true],
+      ["run", "first", true],
+      ["run", "first", true],
+      ["run", "first", true],
+    ]);
+    expect(nodes.map(({ parentId }) => parentId)).toEqual([undefined, ...nodes.slice(0, -1).map(({ id }) => id)]);
+  });
+
+  test("keeps its branches, and the path is the one that was answered last", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "first");
+    await appendAnswered(store, "second");
+    const { nodes, leafId } = await store.readTree(key);
+    const question = nodes[0]!.id;
+    const added = turnMessages("other").slice(1);
+    await store.appendTurn({ ...turnOf("other", leafId), parentId: question, input: [], added });
+    expect(await messagesIn(store)).toEqual([turnMessages("first")[0], ...added]);
+    const tree = await store.readTree(key);
+    expect(tree.nodes).toHaveLength(11);
+    expect(tree.nodes.slice(0, 8)).toEqual(nodes);
+    expect(tree.nodes.at(-1)?.id).toBe(tree.leafId);
+  });
+
+  test("may have more roots than one", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "first");
+    const { leafId } = await store.readPath(key);
+    await store.appendTurn({ ...turnOf("other", leafId), parentId: undefined });
+    expect(await messagesIn(store)).toEqual(turnMessages("other"));
+    expect((await store.readTree(key)).nodes.filter(({ parentId }) => parentId === undefined)).toHaveLength(2);
+  });
+
+  test("holds nothing that was not answered, and nothing of another key", async () => {
+    const store = await openStore();
+    await appendAnswered(store, "first");
+    const { leafId } = await store.readPath(key);
+    await store.appendTurn(turnOf("failed", leafId, { isAnswered: false }));
+    await appendAnswered(store, "foreign", "agent:main:other");
+    expect(await store.readTree(key)).toEqual(await store.readPath(key));
+    expect(await store.readTree("agent:main:nobody")).toEqual({ leafId: undefined, nodes: [] });
   });
 });
 
@@ -208,12 +257,12 @@ describe("two writers", () => {
   test("a stale one is refused and leaves nothing behind", async () => {
     const store = await openStore();
     await appendAnswered(store, "first");
-    const { leafId } = await store.readTranscript(key);
+    const { leafId } = await store.readPath(key);
     await store.appendTurn(turnOf("second", leafId));
     for (const parentId of [leafId, undefined]) {
       await expect(store.appendTurn(turnOf("stale", parentId))).rejects.toMatchObject({ code: "session_busy", retryAfterMs: 1_000 });
     }
-    expect((await store.readTranscript(key)).messages).toEqual([...turnMessages("first"), ...turnMessages("second")]);
+    expect(await messagesIn(store, key)).toEqual([...turnMessages("first"), ...turnMessages("second")]);
     expect(rowsOf("select id from messages where run_id = 'stale'")).toEqual([]);
   });
 
@@ -226,9 +275,9 @@ describe("two writers", () => {
   test("on one file, each with its own connection, see each other's turns", async () => {
     const [one, two] = [await openStore(), await openStore()];
     for (const [index, store] of [one, two, one, two].entries()) await appendAnswered(store, `${index}`);
-    const transcript = await one.readTranscript(key);
-    expect(transcript.messages).toHaveLength(16);
-    expect(await two.readTranscript(key)).toEqual(transcript);
+    const transcript = await one.readPath(key);
+    expect(transcript.nodes).toHaveLength(16);
+    expect(await two.readPath(key)).toEqual(transcript);
   });
 
   test("on one file at the same time, all turns to different sessions arrive", async () => {
@@ -238,7 +287,7 @@ describe("two writers", () => {
     });
     await Promise.all(writers);
     for (const writer of stores.keys()) {
-      expect((await stores[0]!.readTranscript(`agent:main:writer-${writer}`)).messages).toHaveLength(160);
+      expect(await messagesIn(stores[0]!, `agent:main:writer-${writer}`)).toHaveLength(160);
     }
   });
 
@@ -247,7 +296,7 @@ describe("two writers", () => {
     const results = await Promise.allSettled(stores.map((store, index) => store.appendTurn(turnOf(`${index}`, undefined))));
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     for (const result of results) if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "session_busy" });
-    expect((await stores[0]!.readTranscript(key)).messages).toHaveLength(4);
+    expect(await messagesIn(stores[0]!, key)).toHaveLength(4);
   });
 
   test("one that waited for a lock in vain can write once the lock is free", async () => {
@@ -260,7 +309,7 @@ describe("two writers", () => {
     blocker.exec("commit");
     blocker.close();
     await appendAnswered(store, "first");
-    expect((await store.readTranscript(key)).messages).toEqual(turnMessages("first"));
+    expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
     expect(rowsOf("select distinct run_id from messages")).toEqual([{ run_id: "first" }]);
   });
 });
@@ -271,7 +320,7 @@ describe("a store that is closed", () => {
     await store.check();
     await store.close();
     await expect(store.check()).rejects.toMatchObject({ code: "store_unavailable", cause: expect.any(Error) });
-    await expect(store.readTranscript(key)).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(store.readPath(key)).rejects.toMatchObject({ code: "store_unavailable" });
     await expect(store.appendTurn(turnOf("late", undefined))).rejects.toMatchObject({ code: "store_unavailable" });
     await expect(store.memoryOf(key, "main").recall()).rejects.toMatchObject({ code: "store_unavailable" });
     await store.close();
