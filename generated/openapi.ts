@@ -228,8 +228,9 @@ export interface components {
              */
             model: string;
             /**
-             * @description **Honoured.** The conversation, oldest message first. In a session, the new messages are enough; what the session already holds is
-             *     not doubled when it is sent again.
+             * @description **Honoured.** The conversation, oldest message first. In a session, the new messages are enough: without an assistant message among
+             *     them they continue it where it was answered last. With one, they are the conversation: what the session holds of it is not
+             *     doubled, and an edited or repeated message branches.
              */
             messages: components["schemas"]["RequestMessage"][];
             /** @description **Honoured.** `true` for server-sent events; `false`, null or nothing for one JSON object. */
