@@ -2,6 +2,7 @@
 import type { Writable } from "node:stream";
 import { canAnimate } from "../config/terminal.ts";
 import type { GatewayError } from "../domain/errors.ts";
+import { mainPrincipal } from "../domain/principal.ts";
 import { foldRun, type Run, type RunEnd, type RunEvent, type RunRequest, type RunResult } from "../domain/run.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { AgentFlags } from "./flags.ts";
@@ -48,7 +49,7 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
 
 function requestOf({ message, agent, sessionKey, model }: AgentFlags): RunRequest {
   return {
-    principal: { name: "cli" },
+    principal: mainPrincipal,
     ...(agent === undefined ? {} : { agent: { value: agent, param: "--agent" } }),
     ...(sessionKey === undefined ? {} : { sessionKey: { value: sessionKey, param: "--session-key" } }),
     ...(model === undefined ? {} : { model: { value: model, param: "--model" } }),

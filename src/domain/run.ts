@@ -9,12 +9,8 @@ import type { SentMessage } from "./attachment.ts";
 import type { GatewayError } from "./errors.ts";
 import type { Message, ToolCall } from "./message.ts";
 import type { FinishReason, ModelSettings, ToolChoice, ToolDefinition, Usage } from "./model.ts";
+import type { Principal } from "./principal.ts";
 import type { SessionKey } from "./session.ts";
-
-/** Who is calling, as the auth service found out. */
-export interface Principal {
-  readonly name: string;
-}
 
 /** A choice the caller made, with the name of the input it came from, for the error that refuses it. */
 export interface Chosen {

@@ -5,7 +5,7 @@
  * got no answer are kept beside its paths, so that they never reach a model again.
  */
 import type { Message } from "./message.ts";
-import type { TranscriptTree } from "./transcript-tree.ts";
+import type { StoredTranscript } from "./transcript-tree.ts";
 
 /** `agent:<agentId>:<rest>`, at most 512 characters. */
 export type SessionKey = string;
@@ -14,6 +14,8 @@ export interface TurnRecord {
   readonly sessionKey: SessionKey;
   readonly agentId: string;
   readonly runId: string;
+  /** Whose session it is, or is to be: the name of a principal. */
+  readonly owner: string;
   /** The active leaf when the run read the transcript: if it has moved since, the turn is refused. */
   readonly leafId: string | undefined;
   /** Where the turn goes: below this message, or a new root. */
@@ -25,6 +27,8 @@ export interface TurnRecord {
   /** `true` moves the active leaf to the last message; `false` keeps the messages beside the paths. */
   readonly isAnswered: boolean;
 }
+
+export type SessionOwnership = Pick<TurnRecord, "sessionKey" | "agentId" | "owner">;
 
 /** What an agent's memory tools remember under one session key. */
 export interface SessionMemory {
@@ -39,11 +43,11 @@ export interface SessionMemory {
  */
 export interface SessionStore {
   /** The active path alone, root first. An unknown key gives an empty tree and creates nothing. */
-  readPath(sessionKey: SessionKey): Promise<TranscriptTree>;
+  readPath(sessionKey: SessionKey): Promise<StoredTranscript>;
   /** All answered messages, superseded branches included. */
-  readTree(sessionKey: SessionKey): Promise<TranscriptTree>;
+  readTree(sessionKey: SessionKey): Promise<StoredTranscript>;
   appendTurn(record: TurnRecord): Promise<void>;
-  memoryOf(sessionKey: SessionKey, agentId: string): SessionMemory;
+  memoryOf(session: SessionOwnership): SessionMemory;
   /** Resolves when the store answers. */
   check(): Promise<void>;
   close(): Promise<void>;

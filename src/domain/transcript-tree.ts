@@ -28,3 +28,9 @@ export interface TranscriptTree {
   /** The end of the path that was answered last; undefined while nothing was. */
   readonly leafId: string | undefined;
 }
+
+/** As the store reads it. */
+export interface StoredTranscript extends TranscriptTree {
+  /** Whose session it is: the name of a principal. Undefined when there is no session. */
+  readonly owner: string | undefined;
+}

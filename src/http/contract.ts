@@ -11,7 +11,7 @@ import { type Context, type Document, OpenAPIBackend, type Operation, type Reque
 import type { IncomingHttpHeaders } from "node:http";
 import type { operations } from "../../generated/openapi.ts";
 import { GatewayError } from "../domain/errors.ts";
-import type { Principal } from "../domain/run.ts";
+import type { Principal } from "../domain/principal.ts";
 import { Refusal } from "./errors.ts";
 import { toValidationError } from "./validation-errors.ts";
 

@@ -1,7 +1,7 @@
 /** What the chain has found out about a request so far, each field by the step of the same meaning. */
 import type { Middleware, ParameterizedContext } from "koa";
 import type { GatewayError } from "../domain/errors.ts";
-import type { Principal } from "../domain/run.ts";
+import type { Principal } from "../domain/principal.ts";
 import type { Route } from "./contract.ts";
 
 export interface State {

@@ -8,7 +8,7 @@ import ipaddr from "ipaddr.js";
 import { RateLimiterMemory } from "rate-limiter-flexible";
 import type { AuthConfig, RateLimitConfig } from "../config/config.ts";
 import { GatewayError } from "../domain/errors.ts";
-import type { Principal } from "../domain/run.ts";
+import { mainPrincipal, type Principal } from "../domain/principal.ts";
 
 export interface Credentials {
   /** Undefined when the caller sent none. */
@@ -16,8 +16,6 @@ export interface Credentials {
   /** The client's address, forwarding headers of trusted proxies taken into account. */
   readonly address: string;
 }
-
-const mainPrincipal: Principal = Object.freeze({ name: "main" });
 
 export class AuthService {
   readonly #mode: AuthConfig["mode"];

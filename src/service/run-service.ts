@@ -95,7 +95,11 @@ export class RunService {
       await ticket?.ready;
       timer = setTimeout(() => stop.abort(timedOut(agent)), agent.runTimeoutMs).unref();
       yield { type: "run_start" };
-      conversation = await this.#parts.sessions.open(admitted.session, run, admitted.messages);
+      conversation = await this.#parts.sessions.open(
+        admitted.session,
+        { ...run, principal: admitted.request.principal },
+        admitted.messages,
+      );
       for await (const event of await this.#turns(admitted, conversation, stop.signal)) {
         take(progress, event);
         if (event.type === "model_fallback") this.#logFallback(run.id, event);

@@ -5,6 +5,7 @@
  */
 import { GatewayError } from "../domain/errors.ts";
 import { isSystemMessage, type Message } from "../domain/message.ts";
+import { mayKnow, type Principal } from "../domain/principal.ts";
 import type { SessionMemory, SessionStore } from "../domain/session.ts";
 import type { DialogueMessage } from "../domain/transcript-tree.ts";
 import { type Refusal, reconcile, refuseStrayResult } from "./reconcile.ts";
@@ -19,6 +20,12 @@ export interface Conversation {
   end(added: readonly Message[], isAnswered: boolean): Promise<void>;
 }
 
+interface RunOfSession {
+  readonly id: string;
+  readonly agentId: string;
+  readonly principal: Principal;
+}
+
 export class SessionService {
   readonly #store: SessionStore;
 
@@ -26,8 +33,11 @@ export class SessionService {
     this.#store = store;
   }
 
-  /** Rejects with `store_unavailable`, or `invalid_value` when nothing is new or a tool result answers no pending call. */
-  async open(session: ResolvedSession, run: { id: string; agentId: string }, sent: readonly Message[]): Promise<Conversation> {
+  /**
+   * Rejects with `store_unavailable`, `not_found` when the session is somebody else's, or `invalid_value` when nothing is
+   * new or a tool result answers no pending call.
+   */
+  async open(session: ResolvedSession, run: RunOfSession, sent: readonly Message[]): Promise<Conversation> {
     const dialogue = sent.filter((message): message is DialogueMessage => !isSystemMessage(message));
     const refuse = (refusal: Refusal): GatewayError => toError(refusal, dialogue, sent);
     if (!session.isStored) {
@@ -37,17 +47,18 @@ export class SessionService {
     }
     // Who brings no history can only go on where the session stands: its other branches need not be read.
     const tree = dialogue.some(isAssistant) ? await this.#store.readTree(session.key) : await this.#store.readPath(session.key);
+    if (tree.owner !== undefined && !mayKnow(run.principal, tree.owner)) throw noSuchSession(session);
     const placed = reconcile(tree, dialogue);
     if (placed.mode === "refused") throw refuse(placed);
-    const { leafId } = tree;
+    const { leafId, owner = run.principal.name } = tree;
+    const ownership = { sessionKey: session.key, agentId: run.agentId, owner };
     const { parentId, input } = placed;
     return {
       messages: [...sent.filter(isSystemMessage), ...placed.conversation],
-      memory: this.#store.memoryOf(session.key, run.agentId),
+      memory: this.#store.memoryOf(ownership),
       end: (added, isAnswered) =>
         this.#store.appendTurn({
-          sessionKey: session.key,
-          agentId: run.agentId,
+          ...ownership,
           runId: run.id,
           leafId,
           parentId,
@@ -57,6 +68,11 @@ export class SessionService {
         }),
     };
   }
+}
+
+/** Whoever may not know of a session is not told that it is there. */
+function noSuchSession({ key }: ResolvedSession): GatewayError {
+  return new GatewayError("not_found", `There is no session '${key}' of yours.`, { param: "x-openclaw-session-key" });
 }
 
 /** The refusal speaks of the dialogue; its caller counts the instructions too. */

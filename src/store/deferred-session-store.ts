@@ -4,8 +4,8 @@
  *
  * Deliberately absent: retries. A database that could not be opened is tried again by the next use.
  */
-import type { SessionKey, SessionMemory, SessionStore, TurnRecord } from "../domain/session.ts";
-import type { TranscriptTree } from "../domain/transcript-tree.ts";
+import type { SessionKey, SessionMemory, SessionOwnership, SessionStore, TurnRecord } from "../domain/session.ts";
+import type { StoredTranscript } from "../domain/transcript-tree.ts";
 import { closedError } from "./store-errors.ts";
 
 export class DeferredSessionStore implements SessionStore {
@@ -17,11 +17,11 @@ export class DeferredSessionStore implements SessionStore {
     this.#open = open;
   }
 
-  async readPath(sessionKey: SessionKey): Promise<TranscriptTree> {
+  async readPath(sessionKey: SessionKey): Promise<StoredTranscript> {
     return (await this.#store()).readPath(sessionKey);
   }
 
-  async readTree(sessionKey: SessionKey): Promise<TranscriptTree> {
+  async readTree(sessionKey: SessionKey): Promise<StoredTranscript> {
     return (await this.#store()).readTree(sessionKey);
   }
 
@@ -29,8 +29,8 @@ export class DeferredSessionStore implements SessionStore {
     await (await this.#store()).appendTurn(record);
   }
 
-  memoryOf(sessionKey: SessionKey, agentId: string): SessionMemory {
-    const memory = async (): Promise<SessionMemory> => (await this.#store()).memoryOf(sessionKey, agentId);
+  memoryOf(session: SessionOwnership): SessionMemory {
+    const memory = async (): Promise<SessionMemory> => (await this.#store()).memoryOf(session);
     return {
       save: async (name, value) => (await memory()).save(name, value),
       recall: async () => (await memory()).recall(),

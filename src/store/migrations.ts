@@ -13,6 +13,7 @@ import type { StoreTables } from "./schema.ts";
 const migrations: Readonly<Record<string, Migration>> = {
   "0001_sessions": { up: createSessions },
   "0002_message_origin": { up: addMessageOrigin },
+  "0003_session_owner": { up: addSessionOwner },
 };
 
 /** All pending steps in one transaction: the database is at the old state or at the new one, never between. */
@@ -87,4 +88,12 @@ async function addMessageOrigin(db: Kysely<unknown>): Promise<void> {
       where reply.run_id = messages.run_id and reply.session_key = messages.session_key
         and reply.role = 'assistant' and reply.id <= messages.id
     )`.execute(db);
+}
+
+/** Until now there was one principal. */
+async function addSessionOwner(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable("sessions")
+    .addColumn("owner", "text", (column) => column.notNull().defaultTo("main"))
+    .execute();
 }

@@ -14,6 +14,8 @@ export interface StoreTables {
 export interface SessionsTable {
   key: string;
   agent_id: string;
+  /** The name of the principal that made it. */
+  owner: string;
   /** The last message of the active path; null while nothing was answered. */
   leaf_id: string | null;
   created_at: string;

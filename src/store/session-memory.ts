@@ -3,7 +3,7 @@
  *
  * A refusal is a plain error whose message the model reads. Deliberately absent: forgetting; a name is saved over.
  */
-import type { SessionKey, SessionMemory } from "../domain/session.ts";
+import type { SessionMemory, SessionOwnership } from "../domain/session.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
 import { isStorableText, MemoryRefused } from "./store-errors.ts";
 
@@ -12,31 +12,31 @@ export const memoryLimits = { nameLength: 128, valueBytes: 16 * 1024, names: 256
 export class StoredMemory implements SessionMemory {
   readonly #db: GuardedDatabase;
   readonly #nextId: () => string;
-  readonly #sessionKey: SessionKey;
-  readonly #agentId: string;
+  readonly #session: SessionOwnership;
 
-  constructor(db: GuardedDatabase, nextId: () => string, sessionKey: SessionKey, agentId: string) {
+  constructor(db: GuardedDatabase, nextId: () => string, session: SessionOwnership) {
     this.#db = db;
     this.#nextId = nextId;
-    this.#sessionKey = sessionKey;
-    this.#agentId = agentId;
+    this.#session = session;
   }
 
   /** Creates the session when there is none: a memory may come before the first answered turn. */
   async save(name: string, value: string): Promise<void> {
     refuseUnfit(name, value);
     const now = new Date().toISOString();
-    const session_key = this.#sessionKey;
-    const session = { key: session_key, agent_id: this.#agentId, leaf_id: null, created_at: now, updated_at: now };
+    const { sessionKey: session_key, agentId: agent_id, owner } = this.#session;
+    const session = { key: session_key, agent_id, owner, leaf_id: null, created_at: now, updated_at: now };
     const memory = { id: this.#nextId(), session_key, name, value, updated_at: now };
     await this.#db.run((db) =>
       db.transaction().execute(async (trx) => {
         // Locks the session's row, so that two writers cannot both count the last free place.
-        await trx
+        const kept = await trx
           .insertInto("sessions")
           .values(session)
           .onConflict((conflict) => conflict.column("key").doUpdateSet({ updated_at: now }))
-          .execute();
+          .returning("owner")
+          .executeTakeFirstOrThrow();
+        if (kept.owner !== owner) throw new MemoryRefused("Not saved: the session belongs to somebody else.");
         await trx
           .insertInto("memories")
           .values(memory)
@@ -55,7 +55,7 @@ export class StoredMemory implements SessionMemory {
 
   async recall(): Promise<ReadonlyMap<string, string>> {
     const rows = await this.#db.run((db) =>
-      db.selectFrom("memories").where("session_key", "=", this.#sessionKey).select(["name", "value"]).orderBy("id").execute(),
+      db.selectFrom("memories").where("session_key", "=", this.#session.sessionKey).select(["name", "value"]).orderBy("id").execute(),
     );
     return new Map(rows.map(({ name, value }) => [name, value]));
   }

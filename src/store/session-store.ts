@@ -11,8 +11,8 @@ import type { Kysely, Transaction } from "kysely";
 
 import { GatewayError } from "../domain/errors.ts";
 import { isSystemMessage, type Message } from "../domain/message.ts";
-import type { SessionKey, SessionMemory, SessionStore, TurnRecord } from "../domain/session.ts";
-import type { TranscriptNode, TranscriptTree } from "../domain/transcript-tree.ts";
+import type { SessionKey, SessionMemory, SessionOwnership, SessionStore, TurnRecord } from "../domain/session.ts";
+import type { StoredTranscript, TranscriptNode } from "../domain/transcript-tree.ts";
 import { GuardedDatabase } from "./guarded-database.ts";
 import { decodeBody, encodeBody } from "./message-body.ts";
 import type { StoredMessage } from "./message-body.ts";
@@ -38,22 +38,12 @@ export class StoredSessions implements SessionStore {
     this.#db = new GuardedDatabase(db, closePatienceMs);
   }
 
-  async readPath(sessionKey: SessionKey): Promise<TranscriptTree> {
-    refuseUnstorableKey(sessionKey);
-    const rows = await this.#db.run((db) => selectActivePath(db, sessionKey).execute());
-    return { leafId: rows.at(-1)?.id, nodes: rows.map(toNode) };
+  readPath(sessionKey: SessionKey): Promise<StoredTranscript> {
+    return this.#read(sessionKey, selectActivePath);
   }
 
-  async readTree(sessionKey: SessionKey): Promise<TranscriptTree> {
-    refuseUnstorableKey(sessionKey);
-    return this.#db.run(async (db) => {
-      // In one transaction: the leaf must be among the messages.
-      const { leaf, rows } = await db.transaction().execute(async (trx) => ({
-        leaf: await trx.selectFrom("sessions").where("key", "=", sessionKey).select("leaf_id").executeTakeFirst(),
-        rows: await selectAnswered(trx, sessionKey).execute(),
-      }));
-      return { leafId: leaf?.leaf_id ?? undefined, nodes: rows.map(toNode) };
-    });
+  readTree(sessionKey: SessionKey): Promise<StoredTranscript> {
+    return this.#read(sessionKey, selectAnswered);
   }
 
   /**
@@ -71,9 +61,9 @@ export class StoredSessions implements SessionStore {
     });
   }
 
-  memoryOf(sessionKey: SessionKey, agentId: string): SessionMemory {
-    refuseUnstorableKey(sessionKey);
-    return new StoredMemory(this.#db, this.#nextId, sessionKey, agentId);
+  memoryOf(session: SessionOwnership): SessionMemory {
+    refuseUnstorableKey(session.sessionKey);
+    return new StoredMemory(this.#db, this.#nextId, session);
   }
 
   async check(): Promise<void> {
@@ -82,6 +72,17 @@ export class StoredSessions implements SessionStore {
 
   async close(): Promise<void> {
     await this.#db.close();
+  }
+
+  async #read(sessionKey: SessionKey, select: SelectNodes): Promise<StoredTranscript> {
+    refuseUnstorableKey(sessionKey);
+    return this.#db.run(async (db) => {
+      const session = await db.selectFrom("sessions").where("key", "=", sessionKey).select(["leaf_id", "owner"]).executeTakeFirst();
+      if (!session?.leaf_id) return { owner: session?.owner, leafId: undefined, nodes: [] };
+      // Messages are never moved: those above the leaf are there still, whatever was added meanwhile.
+      const rows = await select(db, sessionKey, session.leaf_id).execute();
+      return { owner: session.owner, leafId: session.leaf_id, nodes: rows.map(toNode) };
+    });
   }
 
   async #chain(record: TurnRecord, messages: readonly Brought[], now: string): Promise<MessagesTable[]> {
@@ -116,6 +117,8 @@ function withOrigin(messages: readonly Message[], origin: MessagesTable["origin"
   return messages.flatMap((message) => (isSystemMessage(message) ? [] : [{ message, origin }]));
 }
 
+type SelectNodes = (db: Kysely<StoreTables>, sessionKey: SessionKey, leafId: string) => { execute(): Promise<NodeRow[]> };
+
 type NodeRow = Pick<MessagesTable, "id" | "parent_id" | "run_id" | "origin" | "body">;
 
 /** Only answered messages are ever read. */
@@ -135,13 +138,13 @@ function selectAnswered(db: Kysely<StoreTables>, sessionKey: SessionKey) {
 }
 
 /** From the active leaf up its parents, then turned around: superseded branches and unanswered messages are never touched. */
-function selectActivePath(db: Kysely<StoreTables>, sessionKey: SessionKey) {
+function selectActivePath(db: Kysely<StoreTables>, sessionKey: SessionKey, leafId: string) {
   return db
     .withRecursive("path(id, parent_id, run_id, origin, body, depth)", (qb) =>
       qb
-        .selectFrom("sessions")
-        .innerJoin("messages", "messages.id", "sessions.leaf_id")
-        .where("sessions.key", "=", sessionKey)
+        .selectFrom("messages")
+        .where("messages.id", "=", leafId)
+        .where("messages.session_key", "=", sessionKey)
         .select([...nodeColumns, sql<number>`0`.as("depth")])
         .unionAll(
           qb
@@ -159,11 +162,11 @@ function selectActivePath(db: Kysely<StoreTables>, sessionKey: SessionKey) {
 async function insertTurn(trx: Transaction<StoreTables>, record: TurnRecord, rows: readonly MessagesTable[], now: string): Promise<void> {
   const session = await trx
     .insertInto("sessions")
-    .values({ key: record.sessionKey, agent_id: record.agentId, leaf_id: null, created_at: now, updated_at: now })
+    .values({ key: record.sessionKey, agent_id: record.agentId, owner: record.owner, leaf_id: null, created_at: now, updated_at: now })
     .onConflict((conflict) => conflict.column("key").doUpdateSet({ updated_at: now }))
-    .returning("leaf_id")
+    .returning(["leaf_id", "owner"])
     .executeTakeFirstOrThrow();
-  if (record.isAnswered && session.leaf_id !== (record.leafId ?? null)) {
+  if (session.owner !== record.owner || (record.isAnswered && session.leaf_id !== (record.leafId ?? null))) {
     throw new GatewayError("session_busy", "The session was changed by another run meanwhile; this one was not stored. Send it again.", {
       retryAfterMs: staleRetryAfterMs,
     });

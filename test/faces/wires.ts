@@ -59,7 +59,7 @@ export function providerOf({ api, model, urlOf }: WireSubject, stub: StubUpstrea
 /** All events of a run for `body`, as they are compared: pieces joined, what only one provider knows left out. */
 export async function eventsOf({ program }: TestGateway, body: object): Promise<object[]> {
   const request = decodeChatRequest(
-    { body: body as ChatBody, headers: {}, allHeaders: {}, principal: { name: "test" } },
+    { body: body as ChatBody, headers: {}, allHeaders: {}, principal: { name: "test", isMain: true } },
     program.config.gateway.chatCompletions,
   );
   const run = await program.runs.start(request, new AbortController().signal);

@@ -18,7 +18,7 @@ test("a store that was closed before its first use never opens", async () => {
   await expect(store.check()).rejects.toMatchObject(closed);
   await expect(store.readPath(key)).rejects.toMatchObject(closed);
   await expect(store.appendTurn(turnOf("late", undefined))).rejects.toMatchObject(closed);
-  await expect(store.memoryOf(key, "main").save("colour", "blue")).rejects.toMatchObject(closed);
+  await expect(store.memoryOf({ sessionKey: key, agentId: "main", owner: "main" }).save("colour", "blue")).rejects.toMatchObject(closed);
   expect(openings).toBe(0);
 });
 

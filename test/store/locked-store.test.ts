@@ -26,7 +26,7 @@ beforeEach(async () => {
   file = join(folder, "sessions.db");
   const first = await openSessionStore(file);
   await first.appendTurn(turnOf("first", undefined));
-  await first.memoryOf(key, "main").save("colour", "blue");
+  await first.memoryOf({ sessionKey: key, agentId: "main", owner: "main" }).save("colour", "blue");
   await first.close();
   blocker = new Database(file);
 });
@@ -49,14 +49,14 @@ describe("while another process holds the lock", () => {
   test("reads do not wait behind the writers that do, and these write once it is free", async () => {
     lockedStore(endlessMs);
     const appends = appendToOthers();
-    const save = store.memoryOf(key, "main").save("colour", "green");
+    const save = store.memoryOf({ sessionKey: key, agentId: "main", owner: "main" }).save("colour", "green");
     await store.check();
     expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
-    expect(await store.memoryOf(key, "main").recall()).toEqual(new Map([["colour", "blue"]]));
+    expect(await store.memoryOf({ sessionKey: key, agentId: "main", owner: "main" }).recall()).toEqual(new Map([["colour", "blue"]]));
     blocker.exec("commit");
     await Promise.all([...appends, save]);
     for (const other of otherKeys) expect(await messagesIn(store, other)).toEqual(turnMessages("waiting"));
-    expect(await store.memoryOf(key, "main").recall()).toEqual(new Map([["colour", "green"]]));
+    expect(await store.memoryOf({ sessionKey: key, agentId: "main", owner: "main" }).recall()).toEqual(new Map([["colour", "green"]]));
   });
 
   test("writers that came together give up together, not one patience after another", async () => {

@@ -25,11 +25,11 @@ afterAll(async () => {
 
 describe("session memory", () => {
   test("of an unknown key is empty", async () => {
-    expect(await store.memoryOf("agent:main:nobody", "main").recall()).toEqual(new Map());
+    expect(await store.memoryOf({ sessionKey: "agent:main:nobody", agentId: "main", owner: "main" }).recall()).toEqual(new Map());
   });
 
   test("recalls the oldest name first, and a name saved again keeps its place", async () => {
-    const memory = store.memoryOf("agent:main:order", "main");
+    const memory = store.memoryOf({ sessionKey: "agent:main:order", agentId: "main", owner: "main" });
     for (const name of ["zebra", "ant", "mole"]) await memory.save(name, `a ${name}`);
     await memory.save("zebra", "two zebras");
     expect([...(await memory.recall())]).toEqual([
@@ -40,20 +40,22 @@ describe("session memory", () => {
   });
 
   test("of one session is not seen in another", async () => {
-    await store.memoryOf("agent:main:one", "main").save("colour", "blue");
-    expect(await store.memoryOf("agent:main:two", "main").recall()).toEqual(new Map());
+    await store.memoryOf({ sessionKey: "agent:main:one", agentId: "main", owner: "main" }).save("colour", "blue");
+    expect(await store.memoryOf({ sessionKey: "agent:main:two", agentId: "main", owner: "main" }).recall()).toEqual(new Map());
   });
 
   test("does not stand in the way of the session's first turn", async () => {
     const sessionKey = "agent:main:turn";
-    await store.memoryOf(sessionKey, "main").save("colour", "blue");
+    await store.memoryOf({ sessionKey: sessionKey, agentId: "main", owner: "main" }).save("colour", "blue");
     await store.appendTurn(turnOf("first", undefined, { sessionKey }));
     expect(await messagesIn(store, sessionKey)).toHaveLength(4);
-    expect(await store.memoryOf(sessionKey, "main").recall()).toEqual(new Map([["colour", "blue"]]));
+    expect(await store.memoryOf({ sessionKey: sessionKey, agentId: "main", owner: "main" }).recall()).toEqual(
+      new Map([["colour", "blue"]]),
+    );
   });
 
   test("goes with its session", async () => {
-    const memory = store.memoryOf("agent:main:gone", "main");
+    const memory = store.memoryOf({ sessionKey: "agent:main:gone", agentId: "main", owner: "main" });
     await memory.save("colour", "blue");
     const database = new Database(join(folder, "sessions.db"));
     database.pragma("foreign_keys = ON");
@@ -63,7 +65,7 @@ describe("session memory", () => {
   });
 
   test("takes names of 128 characters and values of 16 KiB, and refuses longer ones in words for the model", async () => {
-    const memory = store.memoryOf("agent:main:bounds", "main");
+    const memory = store.memoryOf({ sessionKey: "agent:main:bounds", agentId: "main", owner: "main" });
     await memory.save("n".repeat(128), "é".repeat(8_192));
     await expect(memory.save("", "value")).rejects.toThrow("the name is empty");
     await expect(memory.save("n".repeat(129), "value")).rejects.toThrow("the name has 129 characters; at most 128 are allowed");
@@ -74,7 +76,7 @@ describe("session memory", () => {
   });
 
   test("takes 256 names; one more is refused, but a known one can still be saved over", async () => {
-    const memory = store.memoryOf("agent:main:full", "main");
+    const memory = store.memoryOf({ sessionKey: "agent:main:full", agentId: "main", owner: "main" });
     for (let index = 0; index < 256; index += 1) await memory.save(`name ${index}`, "value");
     await expect(memory.save("one too many", "value")).rejects.toThrow("already remembers 256 names");
     await memory.save("name 7", "changed");

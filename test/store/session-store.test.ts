@@ -49,7 +49,7 @@ function rowsOf(sql: string): unknown[] {
 describe("a transcript", () => {
   test("of an unknown key is empty, and reading it creates nothing", async () => {
     const store = await openStore();
-    expect(await store.readPath(key)).toEqual({ leafId: undefined, nodes: [] });
+    expect(await store.readPath(key)).toEqual({ owner: undefined, leafId: undefined, nodes: [] });
     expect(rowsOf("select * from sessions")).toEqual([]);
   });
 
@@ -169,7 +169,9 @@ describe("a transcript", () => {
     for (const bad of ["agent:main:a\0b", "agent:main:\ud800"]) {
       await expect(store.readPath(bad)).rejects.toMatchObject({ code: "invalid_value" });
       await expect(store.appendTurn(turnOf("bad", undefined, { sessionKey: bad }))).rejects.toMatchObject({ code: "invalid_value" });
-      expect(() => store.memoryOf(bad, "main")).toThrow(expect.objectContaining({ code: "invalid_value" }));
+      expect(() => store.memoryOf({ sessionKey: bad, agentId: "main", owner: "main" })).toThrow(
+        expect.objectContaining({ code: "invalid_value" }),
+      );
     }
   });
 });
@@ -191,7 +193,7 @@ describe("an unanswered turn", () => {
   test("may be the first of its session", async () => {
     const store = await openStore();
     await store.appendTurn(turnOf("failed", undefined, { isAnswered: false }));
-    expect(await store.readPath(key)).toEqual({ leafId: undefined, nodes: [] });
+    expect(await store.readPath(key)).toEqual({ owner: "main", leafId: undefined, nodes: [] });
     await appendAnswered(store, "first");
     expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
   });
@@ -249,7 +251,7 @@ describe("a tree", () => {
     await store.appendTurn(turnOf("failed", leafId, { isAnswered: false }));
     await appendAnswered(store, "foreign", "agent:main:other");
     expect(await store.readTree(key)).toEqual(await store.readPath(key));
-    expect(await store.readTree("agent:main:nobody")).toEqual({ leafId: undefined, nodes: [] });
+    expect(await store.readTree("agent:main:nobody")).toEqual({ owner: undefined, leafId: undefined, nodes: [] });
   });
 });
 
@@ -322,7 +324,9 @@ describe("a store that is closed", () => {
     await expect(store.check()).rejects.toMatchObject({ code: "store_unavailable", cause: expect.any(Error) });
     await expect(store.readPath(key)).rejects.toMatchObject({ code: "store_unavailable" });
     await expect(store.appendTurn(turnOf("late", undefined))).rejects.toMatchObject({ code: "store_unavailable" });
-    await expect(store.memoryOf(key, "main").recall()).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(store.memoryOf({ sessionKey: key, agentId: "main", owner: "main" }).recall()).rejects.toMatchObject({
+      code: "store_unavailable",
+    });
     await store.close();
   });
 });

@@ -20,7 +20,18 @@ export function turnOf(
   { messages = turnMessages(label), ...change }: Partial<TurnRecord> & { readonly messages?: readonly Message[] } = {},
 ): TurnRecord {
   const [input, added] = [messages.slice(0, 1), messages.slice(1)];
-  return { sessionKey: key, agentId: "main", runId: label, leafId, parentId: leafId, input, added, isAnswered: true, ...change };
+  return {
+    sessionKey: key,
+    agentId: "main",
+    owner: "main",
+    runId: label,
+    leafId,
+    parentId: leafId,
+    input,
+    added,
+    isAnswered: true,
+    ...change,
+  };
 }
 
 /** The active path. */

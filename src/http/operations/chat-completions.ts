@@ -5,7 +5,8 @@
  */
 import type { ChatCompletionsConfig } from "../../config/config.ts";
 import { GatewayError } from "../../domain/errors.ts";
-import { foldRun, type Principal, type Run, type RunEnd } from "../../domain/run.ts";
+import type { Principal } from "../../domain/principal.ts";
+import { foldRun, type Run, type RunEnd } from "../../domain/run.ts";
 import type { RunService } from "../../service/run-service.ts";
 import { type Chunk, ChunkEncoder, encodeCompletion } from "../chat-reply.ts";
 import { decodeChatRequest } from "../chat-request.ts";

@@ -1,0 +1,19 @@
+/** Who is calling, as the auth service found out, and what is theirs. */
+
+export interface Principal {
+  /** `main` for the gateway's own secret, the command line and a gateway that asks for none; else the token's name. */
+  readonly name: string;
+  /** Sees every agent, session and run. */
+  readonly isMain: boolean;
+  /** Ids of the agents it may use; undefined: all. */
+  readonly agents?: readonly string[];
+  /** `<provider>/<model>`s it may name instead of an agent's own; undefined: all. */
+  readonly models?: readonly string[];
+}
+
+export const mainPrincipal: Principal = Object.freeze({ name: "main", isMain: true });
+
+/** Whether what belongs to `owner` may be known to `principal` at all. To others it does not exist. */
+export function mayKnow(principal: Principal, owner: string): boolean {
+  return principal.isMain || principal.name === owner;
+}
