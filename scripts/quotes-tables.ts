@@ -47,7 +47,7 @@ function configTable(): string {
 }
 
 /** A path that the contract does not have is not an operation of it, so no operation shows its error. */
-const outsideContract: ReadonlyMap<string, string> = new Map([["not_found", "A path that is not in the contract"]]);
+const outsideContract: ReadonlyMap<string, readonly string[]> = new Map([["not_found", ["A path that is not in the contract"]]]);
 
 interface Contract {
   readonly components: {
@@ -72,10 +72,10 @@ function errorTable(): string {
   }
   const rows = errorCodes.map((code) => {
     const { status, body } = errorReply(new GatewayError(code, "-"));
-    const shown = [...(cases.get(code) ?? [])];
+    const shown = [...(outsideContract.get(code) ?? []), ...(cases.get(code) ?? [])];
     // A response that is about this code only says it in a whole sentence.
-    const meaning = shown.length === 1 ? (alone.get(code) ?? shown[0]) : shown.join("; ") || outsideContract.get(code);
-    if (meaning === undefined) throw new Error(`The contract has no example of the error ${code}.`);
+    const meaning = shown.length === 1 ? (alone.get(code) ?? shown[0]) : shown.join("; ");
+    if (!meaning) throw new Error(`The contract has no example of the error ${code}.`);
     return { status, row: `| ${status} | \`${body.error.type}\` | \`${code}\` | ${meaning} |` };
   });
   rows.sort((a, b) => a.status - b.status);

@@ -11,27 +11,39 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Config } from "./config/config.ts";
 import { contractPath, docsPagePath, packageVersion } from "./config/package.ts";
+import type { SessionStore } from "./domain/session.ts";
 import { openModelCatalog } from "./model/catalog.ts";
 import { AgentTools, builtInTools } from "./runtime/agent-tools.ts";
-import { McpServers } from "./runtime/mcp-servers.ts";
+import { McpServers, type ToolServerReport } from "./runtime/mcp-servers.ts";
 import { ReplyFormatChecker } from "./runtime/reply-format.ts";
+import { SchemaChecker } from "./runtime/schema-checker.ts";
 import { AgentDirectory } from "./service/agent-directory.ts";
+import { KeptSessions } from "./service/kept-sessions.ts";
 import { Lanes } from "./service/lanes.ts";
 import { AttachmentService } from "./service/attachments.ts";
 import { InstructionService } from "./service/instructions.ts";
+import { Retention } from "./service/retention.ts";
 import { RunAdmission } from "./service/run-admission.ts";
+import { RunQueue } from "./service/run-queue.ts";
 import { RunService } from "./service/run-service.ts";
+import { RunSlots } from "./service/run-slots.ts";
 import { SessionService } from "./service/session-service.ts";
+import { SessionTurns } from "./service/session-turns.ts";
 import { DeferredSessionStore } from "./store/deferred-session-store.ts";
 
 /** How long `close` waits for runs that do not react to their abort. */
 const settleTimeoutMs = 5_000;
 
+export type { ToolServerReport } from "./runtime/mcp-servers.ts";
+
 export interface Program {
   readonly config: Config;
   readonly runs: RunService;
+  readonly keptSessions: KeptSessions;
   /** Resolves when sessions can be kept; opens their database if need be. Rejects with `store_unavailable`. */
   checkStore(): Promise<void>;
+  /** Connects to the MCP servers that agents have tools of, and says what became of each. Never rejects. */
+  checkToolServers(): Promise<readonly ToolServerReport[]>;
   /** Opens the store and starts the HTTP face; resolves with its base URL when it accepts connections. */
   listen(): Promise<string>;
   /** Stops accepting, closes every connection, provider pool and the store. */
@@ -44,15 +56,26 @@ export function openProgram(config: Config, log: Logger): Program {
     return openSessionStore(config.session.database);
   });
   const models = openModelCatalog(config.providers);
-  const mcpServers = new McpServers(config.mcpServers, { clientVersion: packageVersion, log });
+  const mcpServers = new McpServers(config.mcpServers, { clientVersion: packageVersion, log, agents: config.agents });
   const agents = new AgentDirectory(config.agents);
   const attachments = new AttachmentService(config.gateway.chatCompletions.attachments);
-  const formats = new ReplyFormatChecker();
+  const schemas = new SchemaChecker();
+  const formats = new ReplyFormatChecker(schemas);
+  const sessions = new SessionService(store);
+  const lanes = new Lanes(config.session);
+  const { keptSessions, retention } = keepSessions(config.session, { lanes, store, agents, log });
+  const queue = new RunQueue({
+    lanes,
+    slots: new RunSlots(config.runs),
+    store,
+    maxWaitMs: config.session.maxWaitMs,
+    log,
+  });
   const runs = new RunService({
-    admission: new RunAdmission({ agents, models, attachments, formats, lanes: new Lanes(config.session) }),
-    sessions: new SessionService(store),
+    admission: new RunAdmission({ agents, models, attachments, formats, queue, sessions }),
+    sessions,
     instructions: new InstructionService(log),
-    tools: new AgentTools(builtInTools, mcpServers),
+    tools: new AgentTools(builtInTools, mcpServers, schemas),
     formats,
     log,
   });
@@ -73,6 +96,7 @@ export function openProgram(config: Config, log: Logger): Program {
     const { gateway } = config;
     const operations = createOperations({
       runs,
+      keptSessions,
       agents,
       chatCompletions: gateway.chatCompletions,
       version: packageVersion,
@@ -86,6 +110,7 @@ export function openProgram(config: Config, log: Logger): Program {
     server = createHttpServer((req, res) => void handle(req, res), gateway.requestTimeoutMs);
     server.listen(gateway.port, gateway.host);
     await once(server, "listening");
+    retention.start();
     return urlOf(server.address() as AddressInfo);
   };
 
@@ -96,11 +121,22 @@ export function openProgram(config: Config, log: Logger): Program {
     }
     // Callers that were cut abort their runs; those write their sessions before the store closes.
     await Promise.race([runs.settled(), sleep(settleTimeoutMs, undefined, { ref: false })]);
-    await Promise.all([models.close(), formats.close(), attachments.close(), mcpServers.close()]);
+    await Promise.all([retention.stop(), models.close(), schemas.close(), attachments.close(), mcpServers.close()]);
     await store.close();
   };
 
-  return { config, runs, checkStore: () => store.check(), listen, close };
+  return { config, runs, keptSessions, checkStore: () => store.check(), checkToolServers: () => mcpServers.look(), listen, close };
+}
+
+function keepSessions(
+  { maxWaitMs, retention: limits }: Config["session"],
+  { lanes, store, agents, log }: { lanes: Lanes; store: SessionStore; agents: AgentDirectory; log: Logger },
+) {
+  const turns = new SessionTurns({ lanes, store, maxWaitMs, log });
+  return {
+    keptSessions: new KeptSessions({ store, agents, turns }),
+    retention: new Retention({ catalog: store.catalog, turns, limits, log }),
+  };
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -14,7 +14,7 @@ interface Parameter {
   readonly in: string;
   readonly required?: boolean;
   readonly description?: string;
-  readonly schema?: { readonly enum?: readonly string[] };
+  readonly schema?: { readonly type?: string; readonly enum?: readonly string[] };
 }
 
 interface Header {
@@ -58,6 +58,7 @@ export interface Operation {
   readonly description: string;
   readonly pathParameters: readonly Parameter[];
   readonly headerOptions: readonly HeaderOption[];
+  readonly queryOptions: readonly QueryOption[];
   /** The schema of the JSON body; undefined without one. */
   readonly body?: string;
   /** TypeScript of the whole reply, and of one chunk where it can be streamed. */
@@ -76,6 +77,14 @@ export interface HeaderOption {
   readonly type: "string" | "boolean";
   /** The contract says so in its description. */
   readonly isEncoded: boolean;
+}
+
+/** A parameter of the query, as an option of the client by the same name. */
+export interface QueryOption {
+  readonly option: string;
+  readonly description: string;
+  /** TypeScript. */
+  readonly type: string;
 }
 
 const methods = ["get", "put", "post", "delete", "patch"];
@@ -119,6 +128,7 @@ function readOperation(
       description: operation.description?.trim() ?? "",
       pathParameters: parameters.map((each) => resolve<Parameter>(contract, each)).filter((each) => each.in === "path"),
       headerOptions: parameters.flatMap((each) => readHeaderOption(contract, each)),
+      queryOptions: parameters.flatMap((each) => readQueryOption(resolve<Parameter>(contract, each))),
       ...(bodyName ? { body: bodyName } : {}),
       reply: typeOf("application/json", json),
       ...(stream ? { chunk: typeOf("text/event-stream", stream) } : {}),
@@ -139,6 +149,13 @@ function readHeaderOption(contract: Contract, parameter: Parameter | Reference):
   const option = component[0]!.toLowerCase() + component.slice(1);
   const type = JSON.stringify(schema?.enum) === '["true","false"]' ? "boolean" : "string";
   return [{ option, header, type, description: description.trim(), isEncoded: /percent-encoded/i.test(description) }];
+}
+
+function readQueryOption({ in: place, name, description = "", schema = {} }: Parameter): QueryOption[] {
+  if (place !== "query") return [];
+  const type =
+    schema.enum?.map((word) => JSON.stringify(word)).join(" | ") ?? (schema.type === "integer" ? "number" : (schema.type ?? "string"));
+  return [{ option: name, description: description.trim(), type }];
 }
 
 function resolve<T extends object>(contract: Contract, value: T | Reference): T {

@@ -80,7 +80,7 @@ All take options last:
 |---|---|---|---|
 | \`signal\` | | all | An \`AbortSignal\`: closes the connection and ends the run. Rejects with the signal's reason. |
 | \`headers\` | | all | More headers. |
-${requestHeaderRows(operations).join("\n")}
+${[...requestHeaderRows(operations), ...queryRows(operations)].join("\n")}
 
 Reply headers:
 
@@ -139,6 +139,18 @@ function requestHeaderRows(operations: readonly Operation[]): string[] {
     const note = isEncoded ? " **Give it as plain text: the client encodes it.**" : "";
     return `| \`${option}\` | \`${header}\` | ${isForAll ? "all" : functions.join(", ")} | ${oneLine(description)}${note} |`;
   });
+}
+
+/** A name may mean something else in another function: then it has a row for each meaning. */
+function queryRows(operations: readonly Operation[]): string[] {
+  const rows = new Map<string, string[]>();
+  for (const { name, queryOptions } of operations) {
+    for (const { option, description } of queryOptions) {
+      const row = `\`${option}\` | | % | ${oneLine(description)}`;
+      rows.set(row, [...(rows.get(row) ?? []), `\`${name}\``]);
+    }
+  }
+  return [...rows].map(([row, functions]) => `| ${row.replace("%", functions.join(", "))} |`);
 }
 
 const replyHeaderNames: { readonly [header: string]: string } = {

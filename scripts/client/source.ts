@@ -1,5 +1,5 @@
 /** The parts of the client's source that follow the contract: one function per operation, one type per schema. */
-import { typeName, type Contract, type HeaderOption, type Operation } from "./operations.ts";
+import { typeName, type Contract, type HeaderOption, type Operation, type QueryOption } from "./operations.ts";
 
 /** Fields that only mean something in a streamed request. */
 const onlyStreamed = ["stream_options"];
@@ -27,7 +27,7 @@ export function clientSource(contract: Contract, operations: readonly Operation[
   const headers = headerOptionsOf(operations);
   const source = `/** One function per operation of the contract that answers with JSON; where the reply can be streamed, one for that too. */
 import { openStream, type ChunkStream } from "./chunk-stream.js";
-import { connect, type ClawgateClientOptions, type HeaderOptions, type RequestOptions } from "./connection.js";
+import { connect, given, type ClawgateClientOptions, type HeaderOptions, type RequestOptions } from "./connection.js";
 import type { operations, paths } from "./openapi.js";
 import { readReply, type Reply } from "./reply.js";
 import type { ${schemasUsed(contract, operations).join(", ")} } from "./schemas.js";
@@ -59,7 +59,9 @@ export function createClawgateClient(options: ClawgateClientOptions = {}): Clawg
 function typesOf(operation: Operation, operations: readonly Operation[]): string[] {
   const { name, body, chunk } = operation;
   const own = ownOptions(operation, operations);
-  const types = own.length > 0 ? [optionsOf(`${upper(name)}Options`, "OperationOptions", own)] : [];
+  const types = hasOwnOptions(operation, operations)
+    ? [optionsOf(`${upper(name)}Options`, "OperationOptions", own, operation.queryOptions)]
+    : [];
   if (body && chunk) {
     const left = onlyStreamed.map((field) => ` | "${field}"`).join("");
     types.push(`export type ${upper(name)}Body = Omit<${body}, "stream"${left}> & { stream?: false | null };`);
@@ -70,12 +72,15 @@ function typesOf(operation: Operation, operations: readonly Operation[]): string
   return types;
 }
 
-function optionsOf(name: string, base: string, options: readonly HeaderOption[]): string {
+function optionsOf(name: string, base: string, options: readonly HeaderOption[], queryOptions: readonly QueryOption[] = []): string {
   const fields = options.map(({ option, header, type, description, isEncoded }) => {
     const note = isEncoded ? " Give it as plain text: the client encodes it." : "";
     return `${comment(`Sent as \`${header}\`.${note}\n\n${description}`)}\nreadonly ${option}?: ${type} | undefined;`;
   });
-  return `export interface ${name} extends ${base} {\n${fields.join("\n\n")}\n}`;
+  const queryFields = queryOptions.map(
+    ({ option, type, description }) => `${comment(description)}\nreadonly ${option}?: ${type} | undefined;`,
+  );
+  return `export interface ${name} extends ${base} {\n${[...fields, ...queryFields].join("\n\n")}\n}`;
 }
 
 /** Those of every operation. */
@@ -91,10 +96,14 @@ function ownOptions({ headerOptions }: Operation, operations: readonly Operation
   return headerOptions.filter(({ option }) => !shared.has(option));
 }
 
+function hasOwnOptions(operation: Operation, operations: readonly Operation[]): boolean {
+  return operation.queryOptions.length > 0 || ownOptions(operation, operations).length > 0;
+}
+
 function signaturesOf(operation: Operation, operations: readonly Operation[]): string[] {
   const { name, pathParameters, body, reply, chunk, summary, description } = operation;
   const before = pathParameters.map((parameter) => `${parameter.name}: string, `).join("");
-  const options = `options?: ${ownOptions(operation, operations).length > 0 ? upper(name) : "Operation"}Options`;
+  const options = `options?: ${hasOwnOptions(operation, operations) ? upper(name) : "Operation"}Options`;
   const bodyOf = (of: string): string => (body ? `body: ${upper(of)}Body, ` : "");
   // What follows a heading is about the bytes of the reply, which the client reads.
   const text = comment(`${summary}${summary.endsWith("?") ? "" : "."}\n\n${description.split("\n### ")[0]}`);
@@ -106,9 +115,13 @@ function signaturesOf(operation: Operation, operations: readonly Operation[]): s
   return [whole, `${note}\n${streamName(name)}(${before}${bodyOf(streamName(name))}${options}): Promise<ChunkStream<${chunk}>>;`];
 }
 
-function functionsOf({ name, method, path, pathParameters, body, reply, chunk }: Operation): string[] {
+function functionsOf({ name, method, path, pathParameters, queryOptions, body, reply, chunk }: Operation): string[] {
   const before = pathParameters.map((parameter) => `${parameter.name}, `).join("") + (body ? "body, " : "");
-  const params = pathParameters.length > 0 ? `, params: { path: { ${pathParameters.map((parameter) => parameter.name).join(", ")} } }` : "";
+  const places = [
+    ...(pathParameters.length > 0 ? [`path: { ${pathParameters.map((parameter) => parameter.name).join(", ")} }`] : []),
+    ...(queryOptions.length > 0 ? [`query: given(options, ${queryOptions.map(({ option }) => JSON.stringify(option)).join(", ")})`] : []),
+  ];
+  const params = places.length > 0 ? `, params: { ${places.join(", ")} }` : "";
   const call = (bodyText: string): string => `api.${method}("${path}", { ...init(options)${params}${bodyText} })`;
   const whole = `${name}: (${before}options = {}) => readReply<${reply}>(options, () => ${call(body ? ", body" : "")}),`;
   if (!chunk) return [whole];

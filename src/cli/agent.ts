@@ -2,37 +2,43 @@
 import type { Writable } from "node:stream";
 import { canAnimate } from "../config/terminal.ts";
 import type { GatewayError } from "../domain/errors.ts";
-import { mainPrincipal } from "../domain/principal.ts";
+import { mainPrincipal, type Principal } from "../domain/principal.ts";
 import { foldRun, type Run, type RunEnd, type RunEvent, type RunRequest, type RunResult } from "../domain/run.ts";
+import { principalNamed } from "../service/principals.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { AgentFlags } from "./flags.ts";
 import { open } from "./open.ts";
 import { drawProgress } from "./progress.ts";
+import { noteFallbacks, noteTrouble } from "./run-notes.ts";
+import { onStopSignal, stoppedBy } from "./stop-signals.ts";
 
 export async function runAgent(flags: AgentFlags): Promise<number> {
-  // The answer is this command's only output; what happened to the run is in it.
-  const opened = await open({ configPath: flags.config }, () => undefined);
+  const isAnimated = canAnimate(process.stderr);
+  // The answer is this command's only output, as text or as one object; stderr has a line for what is amiss beside it.
+  const opened = await open({ configPath: flags.config }, () => (flags.json ? undefined : noteTrouble(process.stderr, isAnimated)));
   if (typeof opened === "number") return opened;
   const { program } = opened;
   const stop = new AbortController();
   let exitCode: number = exitCodes.failed;
-  const interrupt = (): void => {
-    exitCode = exitCodes.interrupted;
+  const off = onStopSignal((signal) => {
+    exitCode = stoppedBy[signal];
     stop.abort();
-  };
+  });
   const giveUp = (): void => {
     exitCode = exitCodes.timedOut;
     stop.abort();
   };
   const timer = flags.timeout === undefined ? undefined : setTimeout(giveUp, flags.timeout * 1000);
-  process.once("SIGINT", interrupt);
   // Whoever read the output has gone (`| head`): there is nobody left to run for.
   process.stdout.on("error", () => stop.abort());
   try {
-    const run = await program.runs.start(requestOf(flags), stop.signal);
+    // Whoever can read the config may act for everybody in it: no secret is asked for here.
+    const principal = flags.as === undefined ? mainPrincipal : principalNamed(program.config.gateway.auth.tokens, flags.as, "--as");
+    const run = await program.runs.start(requestOf(flags, principal), stop.signal);
     const isTextShown = !flags.json && process.stdout.isTTY;
-    const events = canAnimate(process.stderr) ? drawProgress(run.events, process.stderr, isTextShown) : run.events;
-    const result = await foldRun(flags.json ? events : printText(events, process.stdout));
+    const shown = isAnimated ? drawProgress(run.events, process.stderr, isTextShown) : run.events;
+    const noted = isAnimated || flags.json ? shown : noteFallbacks(shown, process.stderr);
+    const result = await foldRun(flags.json ? noted : printText(noted, process.stdout));
     if (flags.json) console.log(JSON.stringify(jsonOf(run, result)));
     return report(result.end, exitCode, flags) ? exitCodes.ok : exitCode;
   } catch (thrown) {
@@ -42,19 +48,20 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
     return exitCode;
   } finally {
     clearTimeout(timer);
-    process.off("SIGINT", interrupt);
     await program.close();
+    off();
   }
 }
 
-function requestOf({ message, agent, sessionKey, model }: AgentFlags): RunRequest {
+function requestOf({ message, agent, sessionKey, model, json }: AgentFlags, principal: Principal): RunRequest {
   return {
-    principal: mainPrincipal,
+    principal,
     ...(agent === undefined ? {} : { agent: { value: agent, param: "--agent" } }),
     ...(sessionKey === undefined ? {} : { sessionKey: { value: sessionKey, param: "--session-key" } }),
     ...(model === undefined ? {} : { model: { value: model, param: "--model" } }),
     messages: [{ role: "user", content: [{ type: "text", text: message }] }],
     tools: [],
+    isFolded: json === true,
     settings: {},
   };
 }
@@ -77,7 +84,7 @@ function jsonOf(run: Run, { text, refusal, reasoning, toolCalls, end }: RunResul
     runId: run.id,
     agentId: run.agentId,
     sessionKey: run.sessionKey,
-    model: run.model,
+    model: end.model,
     status: end.status,
     text,
     ...(refusal === "" ? {} : { refusal }),

@@ -5,7 +5,17 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { packageVersion } from "../config/package.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { AgentFlags, ConfigFlags, DoctorFlags, GatewayFlags, InitFlags } from "./flags.ts";
+import type {
+  AgentFlags,
+  ConfigFlags,
+  DoctorFlags,
+  GatewayFlags,
+  InitFlags,
+  SessionsDeleteFlags,
+  SessionsExportFlags,
+  SessionsListFlags,
+  SessionsShowFlags,
+} from "./flags.ts";
 
 /** Resolves with the exit code of the process; prints every error itself. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -26,6 +36,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addInit(program, end);
   addGateway(program, end);
   addAgent(program, end);
+  addSessions(program, end);
   addConfig(program, end);
   addDoctor(program, end);
   try {
@@ -80,6 +91,7 @@ function addAgent(program: Command, end: End): void {
     .option("--agent <id>", "which agent; default: the configured default")
     .option("--session-key <key>", "continue this session; without it nothing is kept")
     .option("--model <provider/model>", "a language model other than the agent's own")
+    .option("--as <token name>", "with the rights of this one of gateway.auth.tokens")
     .option("--json", "print one JSON object instead of text")
     .option("--timeout <seconds>", "give up after this long, exit code 2", toSeconds)
     .option(configFlag, "config file (JSON5)")
@@ -88,6 +100,46 @@ function addAgent(program: Command, end: End): void {
     ['clawgate agent --message "What is 6 * 7?"', ""],
     ['clawgate agent --session-key kitchen --message "I am Ada."', "is remembered"],
     ["clawgate agent --agent main --json --message hi | jq -r .text", ""],
+  ]);
+}
+
+function addSessions(program: Command, end: End): void {
+  const sessions = program.command("sessions").description("Look at the sessions that are kept, and delete them.");
+  const load = () => import("./sessions.ts");
+  const list = sessions
+    .command("list")
+    .description("List the sessions of all callers, the one that was active last first.")
+    .option("--agent <id>", "only sessions with this agent")
+    .option("--limit <number>", "so many at most", toCount, 20)
+    .option("--json", "print one JSON object instead of lines")
+    .option(configFlag, configHelp)
+    .action(async (flags: SessionsListFlags) => end(await (await load()).listSessions(flags)));
+  teach(list, [["clawgate sessions list --agent main --json | jq -r '.sessions[].key'", ""]]);
+  const show = sessions
+    .command("show <key>")
+    .description("Print a session: whose it is, what is remembered in it, its messages.")
+    .option("--branches", "also messages of superseded branches, and those without an answer")
+    .option("--json", "print one JSON object instead of text")
+    .option(configFlag, configHelp)
+    .action(async (key: string, flags: SessionsShowFlags) => end(await (await load()).showSession(key, flags)));
+  teach(show, [["clawgate sessions show kitchen", "agent:<default agent>:kitchen"]]);
+  const remove = sessions
+    .command("delete <key>")
+    .description("Delete a session with all that is in it. One at work is deleted when its run is over.")
+    .option("--yes", "do not ask")
+    .option(configFlag, configHelp)
+    .action(async (key: string, flags: SessionsDeleteFlags) => end(await (await load()).deleteSession(key, flags)));
+  teach(remove, [["clawgate sessions delete agent:main:kitchen --yes", ""]]);
+  const write = sessions
+    .command("export [key]")
+    .description("Print a session, or all of them, as lines of JSON: each session, its memory, its messages with all branches.")
+    .option("--agent <id>", "only sessions with this agent")
+    .option(configFlag, configHelp)
+    .action(async (key: string | undefined, flags: SessionsExportFlags) => end(await (await load()).exportSessions(key, flags)));
+  teach(write, [["clawgate sessions export > sessions.jsonl", ""]]);
+  teach(sessions, [
+    ["clawgate sessions list", ""],
+    ["clawgate sessions show kitchen", ""],
   ]);
 }
 
@@ -140,6 +192,12 @@ function toPort(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError("A port is a whole number from 0 to 65535.");
   return port;
+}
+
+function toCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError("It is a whole number above 0.");
+  return count;
 }
 
 function toSeconds(text: string): number {

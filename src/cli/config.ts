@@ -1,8 +1,9 @@
 /** `clawgate config check` and `show`: is the config right, and what does it come to. */
-import type { Config } from "../config/config.ts";
+import type { Config, McpServerConfig } from "../config/config.ts";
 import { ConfigError, loadConfig } from "../config/load.ts";
-import { readOrigins } from "../config/origins.ts";
+import { type Origins, readOrigins } from "../config/origins.ts";
 import { commandName } from "../config/terminal.ts";
+import type { Agent } from "../domain/agent.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { type Finding, printFinding } from "./findings.ts";
 import type { ConfigFlags } from "./flags.ts";
@@ -10,7 +11,7 @@ import type { ConfigFlags } from "./flags.ts";
 export async function checkConfig({ config: configPath }: ConfigFlags): Promise<number> {
   try {
     const config = await loadConfig({ configPath });
-    for (const finding of [...summarize(config), ...config.warnings.map(warning)]) printFinding(finding);
+    for (const finding of [...summarize(config, readOrigins(config, configPath)), ...config.warnings.map(warning)]) printFinding(finding);
     return exitCodes.ok;
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
@@ -28,17 +29,36 @@ function split(line: string): { name: string; message: string } {
 const warning = (line: string): Finding => ({ status: "warn", ...split(line) });
 const problem = (line: string): Finding => ({ status: "fail", ...split(line) });
 
-function summarize({ path, gateway, agents, providers, session }: Config): Finding[] {
+function summarize(config: Config, origins: Origins): Finding[] {
+  const { path, gateway, agents, providers, mcpServers, session } = config;
+  const used = new Set(agents.flatMap(({ model, fallbacks }) => [model, ...fallbacks]).map((ref) => ref.slice(0, ref.indexOf("/"))));
+  // An Ollama that nobody named may not even be there.
+  const shown = providers.filter(({ id }) => id !== "ollama" || used.has(id) || origins.get("providers.ollama") !== "default");
   const { host, port, auth, chatCompletions } = gateway;
   const api = chatCompletions.enabled ? "the API is enabled" : "the API is disabled";
+  const named = auth.tokens.length === 0 ? "" : ` (named: ${auth.tokens.map(({ name }) => name).join(", ")})`;
   const ok = (name: string, message: string): Finding => ({ status: "ok", name, message });
   return [
     path === undefined ? ok("config", `no file, all defaults; ${commandName()} init writes one`) : ok("config", path),
-    ok("gateway", `${port === 0 ? `${host}, any free port` : `${host}:${port}`}, auth ${auth.mode}, ${api}`),
-    ok("agents", agents.map(({ id, model }) => `${id} (${model})`).join(", ")),
-    ok("providers", providers.map(({ id }) => id).join(", ")),
+    ok("gateway", `${port === 0 ? `${host}, any free port` : `${host}:${port}`}, auth ${auth.mode}${named}, ${api}`),
+    ...agents.map((agent) => ok(`agent ${agent.id}`, describeAgent(agent))),
+    ok("providers", shown.map(({ id }) => id).join(", ")),
+    ...mcpServers.map((server) => ok(`mcp ${server.name}`, describeServer(server))),
     ok("session", session.database),
   ];
+}
+
+const maxTools = 12;
+
+function describeAgent({ model, fallbacks, tools: { allow } }: Agent): string {
+  const rest = allow.length - maxTools;
+  const tools = `${allow.slice(0, maxTools).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+  return `${[model, ...fallbacks].join(", else ")}; ${allow.length === 0 ? "no tools" : `tools: ${tools}`}`;
+}
+
+/** Without arguments, path and query: they may be secret. Whether it works, only a check-up says. */
+function describeServer(server: McpServerConfig): string {
+  return server.transport === "stdio" ? `starts ${server.command.trim().split(/\s/)[0]}` : `at ${new URL(server.url).origin}`;
 }
 
 export async function showConfig({ config: configPath }: ConfigFlags): Promise<number> {
@@ -57,12 +77,19 @@ export async function showConfig({ config: configPath }: ConfigFlags): Promise<n
 
 const hidden = "***";
 
-/** A copy without the gateway's secret, the providers' keys, and what headers, variables, options and addresses may carry of such. */
+/** A copy without the gateway's secret, what named tokens are known by, the providers' keys, and what headers, variables, options and addresses may carry of such. */
 function mask(config: Omit<Config, "path" | "warnings">): object {
   const { gateway, providers, mcpServers } = config;
   return {
     ...config,
-    gateway: { ...gateway, auth: { ...gateway.auth, ...(gateway.auth.secret === undefined ? {} : { secret: hidden }) } },
+    gateway: {
+      ...gateway,
+      auth: {
+        ...gateway.auth,
+        ...(gateway.auth.secret === undefined ? {} : { secret: hidden }),
+        tokens: gateway.auth.tokens.map((token) => ({ ...token, sha256: hidden })),
+      },
+    },
     providers: providers.map((provider) => ({
       ...provider,
       baseUrl: withoutUser(provider.baseUrl),
@@ -72,7 +99,7 @@ function mask(config: Omit<Config, "path" | "warnings">): object {
     })),
     mcpServers: mcpServers.map((server) =>
       server.transport === "stdio"
-        ? { ...server, env: namesOnly(server.env) }
+        ? { ...server, args: server.args.map(() => hidden), env: namesOnly(server.env) }
         : { ...server, url: withoutUser(server.url), headers: namesOnly(server.headers) },
     ),
   };
@@ -82,6 +109,7 @@ function namesOnly(values: object): object {
   return Object.fromEntries(Object.keys(values).map((name) => [name, hidden]));
 }
 
+/** Nor what stands behind the path. */
 function withoutUser(url: string): string {
-  return url.replace(/\/\/[^/]*@/, `//${hidden}@`);
+  return url.replace(/\/\/[^/]*@/, `//${hidden}@`).replace(/\?.*$/, `?${hidden}`);
 }

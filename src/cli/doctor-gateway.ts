@@ -80,7 +80,7 @@ export function* checkAuth({ path, gateway: { host, auth } }: Config, origins: O
   }
   const reach = isOpen ? "other machines may call with it" : "this machine only";
   yield { status: "ok", name, message: `${auth.mode} (${origin}), ${reach}` };
-  if (isOpen && (auth.secret ?? "").length < enough) {
+  if (isOpen && auth.secret !== undefined && auth.secret.length < enough) {
     const fix = "choose a longer one, such as `openssl rand -base64 32` prints";
     yield { status: "warn", name, message: `the ${auth.mode} is short enough to be guessed`, fix };
   }

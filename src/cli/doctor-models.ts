@@ -1,5 +1,5 @@
 /**
- * Whether the language models can be had: each provider is asked for its list, and each agent's model is looked up in it.
+ * Whether the language models can be had: each provider is asked for its list, and the models of each agent are looked up in it.
  *
  * Neither keys nor what a provider says is ever printed. Providers that only might be there (an Ollama that nobody named)
  * are not asked; a provider that no agent uses cannot fail the check-up.
@@ -19,16 +19,18 @@ interface Answer {
 }
 
 export async function checkModels({ agents, providers }: Config, origins: Origins): Promise<Finding[]> {
-  const used = new Set(agents.map(({ model }) => providerOf(model)));
+  const used = new Set(agents.flatMap(({ model, fallbacks }) => [model, ...fallbacks]).map(providerOf));
   const asked = providers.filter(
     ({ id, api }) => api !== "builtin" && api !== "llama" && (used.has(id) || origins.get(`providers.${id}`) !== "default"),
   );
   const answers = new Map(
     await Promise.all(asked.map(async (provider): Promise<[string, Answer]> => [provider.id, await ask(provider, used, origins)])),
   );
-  const ofAgents = agents.map(({ id, model }) =>
-    checkAgent(id, model, { origin: origins.get(`agents.${id}.model`) ?? "", models: answers.get(providerOf(model))?.models }),
-  );
+  const ofAgents = agents.flatMap(({ id, model, fallbacks }) => {
+    const name = `agent ${id}`;
+    const first = checkModel(name, model, { origin: ` (${origins.get(`agents.${id}.model`)})`, answers });
+    return [first, ...fallbacks.map((ref) => checkModel(`${name}, fallback`, ref, { origin: "", answers }))];
+  });
   return [...[...answers.values()].map(({ finding }) => finding), ...ofAgents];
 }
 
@@ -111,6 +113,8 @@ function explainStatus(status: number, baseUrl: string, { id, hasKey, origin }: 
   }
   if (status === 404 || status === 405) {
     const message = `${baseUrl} answers, but has no list of models (${status})`;
+    const [whole, start] = /^(.*?)\/(?:chat\/completions|completions|responses|messages|models)$/.exec(baseUrl) ?? [];
+    if (whole !== undefined) return { isFatal: true, message, fix: `set its baseUrl to ${start}: the rest is added to each request` };
     const fix = /\/v\d\w*$/.test(baseUrl) ? "nothing, if runs work; else correct its baseUrl" : `try ${baseUrl}/v1 as its baseUrl`;
     return { isFatal: false, message, fix };
   }
@@ -175,14 +179,16 @@ function codeOf(thrown: unknown): string | undefined {
 }
 
 interface Known {
+  /** Where the model was named, in parentheses; empty when that is clear. */
   readonly origin: string;
-  readonly models: readonly string[] | undefined;
+  /** By provider. */
+  readonly answers: ReadonlyMap<string, Answer>;
 }
 
 /** That the catalogue has the model is the config's business, and seen to by then. */
-function checkAgent(id: string, ref: string, { origin, models }: Known): Finding {
-  const name = `agent ${id}`;
+function checkModel(name: string, ref: string, { origin, answers }: Known): Finding {
   const provider = providerOf(ref);
+  const models = answers.get(provider)?.models;
   const model = ref.slice(provider.length + 1);
   if (provider === "builtin") {
     const fix = "set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, start Ollama, or name a model in agents.defaults.model";
@@ -190,7 +196,7 @@ function checkAgent(id: string, ref: string, { origin, models }: Known): Finding
   }
   // Ollama lists `qwen3:latest` and answers to `qwen3`.
   const isListed = !models?.length || models.includes(model) || models.includes(`${model}:latest`);
-  if (isListed) return { status: "ok", name, message: `${ref} (${origin})` };
+  if (isListed) return { status: "ok", name, message: `${ref}${origin}` };
   const fix = provider === "ollama" ? `run \`ollama pull ${model}\`, or choose one that it lists` : "choose one that it lists";
-  return { status: "warn", name, message: `${ref} (${origin}) is not among the models that ${provider} lists`, fix };
+  return { status: "warn", name, message: `${ref}${origin} is not among the models that ${provider} lists`, fix };
 }

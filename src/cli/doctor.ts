@@ -11,6 +11,7 @@ import { commandName } from "../config/terminal.ts";
 import { checkDatabase } from "./doctor-database.ts";
 import { checkAuth, checkEndpoint, checkPort } from "./doctor-gateway.ts";
 import { checkModels } from "./doctor-models.ts";
+import { checkTools } from "./doctor-tools.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { type Finding, printFinding } from "./findings.ts";
 import type { DoctorFlags } from "./flags.ts";
@@ -48,6 +49,7 @@ async function* examine(configPath: string | undefined): AsyncGenerator<Finding>
   yield checkEndpoint(config);
   yield await checkDatabase(config);
   yield* await checkModels(config, origins);
+  yield* await checkTools(config);
 }
 
 function* checkConfig({ path, warnings }: Config): Generator<Finding> {

@@ -10,4 +10,6 @@ export const exitCodes = {
   config: 78,
   /** 128 + SIGINT. */
   interrupted: 130,
+  /** 128 + SIGTERM. */
+  terminated: 143,
 } as const;

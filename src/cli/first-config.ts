@@ -30,6 +30,7 @@ export function firstConfig(token: string): string {
       // model: "openai/gpt-5.4", // with OPENAI_API_KEY in the environment
       // model: "ollama/qwen3", // any name that \`ollama list\` shows
       // model: "local/qwen3", // a model of the provider "local" below
+      // model: { primary: "openai/gpt-5.4", fallbacks: ["local/qwen3"] }, // the next is asked when one fails
     },
     entries: {
       main: {
@@ -39,6 +40,17 @@ export function firstConfig(token: string): string {
       },
       // A second agent, reached with model: "openclaw:brief". It may have a model of its own.
       // brief: { systemPrompt: "You answer in one short sentence.", tools: [] },
+      // A third one, with instructions in files, tools of the MCP server "files" below, web pages, and limits.
+      // worker: {
+      //   workspace: "./workspace", // a folder that you make; its AGENTS.md and SOUL.md are instructions too
+      //   tools: {
+      //     allow: ["calculator", "http_fetch", "files__*"], // <server>__<tool>, or all of a server's
+      //     timeoutMs: 30000, // for one call
+      //     maxOutputBytes: 32768, // of one result, that the model sees
+      //     httpFetch: { allowHosts: ["*.example.org"] }, // without it any public host
+      //   },
+      //   maxTurns: 8, // calls of the model in one run
+      // },
     },
   },
 
@@ -48,6 +60,14 @@ export function firstConfig(token: string): string {
   //   providers: {
   //     local: { baseUrl: "http://127.0.0.1:11434/v1", models: [{ id: "qwen3" }] },
   //     openrouter: { baseUrl: "https://openrouter.ai/api/v1", apiKey: "\${OPENROUTER_API_KEY}" },
+  //   },
+  // },
+
+  // MCP servers: programs that are started, or addresses. An agent has their tools only when its own tools name them.
+  // mcp: {
+  //   servers: {
+  //     files: { command: "npx", args: ["-y", "@modelcontextprotocol/server-filesystem", "/srv/files"] },
+  //     tickets: { url: "https://mcp.example.org/mcp", headers: { authorization: "Bearer \${TICKETS_TOKEN}" } },
   //   },
   // },
 }

@@ -21,6 +21,26 @@ export interface AgentFlags extends ConfigFlags {
   readonly agent?: string;
   readonly sessionKey?: string;
   readonly model?: string;
+  readonly as?: string;
   readonly json?: boolean;
   readonly timeout?: number;
+}
+
+export interface SessionsListFlags extends ConfigFlags {
+  readonly agent?: string;
+  readonly limit: number;
+  readonly json?: boolean;
+}
+
+export interface SessionsShowFlags extends ConfigFlags {
+  readonly branches?: boolean;
+  readonly json?: boolean;
+}
+
+export interface SessionsDeleteFlags extends ConfigFlags {
+  readonly yes?: boolean;
+}
+
+export interface SessionsExportFlags extends ConfigFlags {
+  readonly agent?: string;
 }

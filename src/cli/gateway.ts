@@ -4,24 +4,26 @@ import type { Config } from "../config/config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { GatewayFlags } from "./flags.ts";
 import { open, withCauses } from "./open.ts";
+import { onStopSignal, type StopSignal } from "./stop-signals.ts";
 
 export async function runGateway({ config: configPath, port, bind, token }: GatewayFlags): Promise<number> {
   const opened = await open({ configPath, port, bind, token }, () => pino.destination({ dest: 2, sync: true }));
   if (typeof opened === "number") return opened;
   const { program, log } = opened;
-  const stopped = stopSignal();
+  let off = (): void => undefined;
+  const stopped = new Promise<StopSignal>((resolve) => (off = onStopSignal(resolve)));
   try {
     for (const warning of program.config.warnings) log.warn(warning);
     const url = await program.listen();
     console.log(banner(program.config, url));
-    log.info({ signal: await stopped.signal }, "stopping");
+    log.info({ signal: await stopped }, "stopping");
     return exitCodes.ok;
   } catch (thrown) {
     console.error(explain(thrown, program.config));
     return exitCodes.failed;
   } finally {
-    stopped.off();
     await program.close();
+    off();
   }
 }
 
@@ -37,6 +39,7 @@ function banner(config: Config, url: string): string {
     ...(auth.isGenerated
       ? [`  token   ${auth.secret} (made for this start; set OPENCLAW_GATEWAY_TOKEN to choose your own)`]
       : [`  auth    ${auth.mode}`]),
+    ...(auth.tokens.length === 0 ? [] : [`  tokens  ${auth.tokens.map(({ name }) => name).join(", ")}`]),
   ];
   if (!chatCompletions.enabled) {
     lines.push("", "The chat endpoint is disabled. Set gateway.http.endpoints.chatCompletions.enabled: true in the config to enable it.");
@@ -61,11 +64,4 @@ function explain(thrown: unknown, { gateway }: Config): string {
   if (code === "EADDRINUSE") return `Another program listens on ${place} already. Stop it, or choose another port with --port.`;
   if (code === "EACCES") return `This user may not listen on ${place}. Choose a port above 1023 with --port.`;
   return `The gateway could not start: ${thrown instanceof Error ? withCauses(thrown) : String(thrown)}`;
-}
-
-function stopSignal(): { signal: Promise<NodeJS.Signals>; off: () => void } {
-  let stop: (signal: NodeJS.Signals) => void = () => {};
-  const signal = new Promise<NodeJS.Signals>((resolve) => (stop = resolve));
-  process.once("SIGINT", stop).once("SIGTERM", stop);
-  return { signal, off: () => process.off("SIGINT", stop).off("SIGTERM", stop) };
 }

@@ -3,14 +3,12 @@
  *
  * An agent without a model stays so here: `load.ts` gives it the default one, which may take a look at the network.
  */
-import { agentIdPattern, type Agent, type AgentToolPolicy } from "../domain/agent.ts";
+import { agentIdPattern, type Agent } from "../domain/agent.ts";
+import { readTools } from "./agent-tools.ts";
 import type { ConfigPath, Findings } from "./config-error.ts";
-import { findNearest } from "./nearest.ts";
+import { checkFolder } from "./folders.ts";
 import { checkModelRef, toModelRef, type Providers } from "./providers.ts";
 import type { ConfigFile } from "./schema.ts";
-
-/** The gateway's own tools that an agent may name. */
-export const toolNames = ["calculator", "current_time", "memory_save", "memory_recall", "http_fetch"] as const;
 
 export type AgentDraft = Omit<Agent, "model"> & { readonly model: string | undefined };
 
@@ -37,17 +35,24 @@ export function buildAgents(file: AgentsFile, context: AgentsContext, findings: 
   const members = collectMembers(file, findings);
   const defaultsPath = ["agents", "defaults"];
   // What nobody uses need not be right.
-  const isInherited = members.some(({ file: own }) => own.model === undefined);
-  const defaultModels = readModels(isInherited ? file.defaults.model : undefined, defaultsPath, context.providers, findings);
+  const { model: shared } = file.defaults;
+  const isShared = members.some(({ file: own }) => own.model === undefined);
+  const isHalfShared = members.some(({ file: own }) => typeof own.model === "string");
+  const defaultModel = readModel(isShared ? shared : undefined, defaultsPath, context.providers, findings);
+  const defaultFallbacks = readFallbacks(isShared || isHalfShared ? shared : undefined, defaultsPath, context.providers, findings);
   return members.map(({ id, path, file: own }) => {
-    const { model, fallbacks } = own.model === undefined ? defaultModels : readModels(own.model, path, context.providers, findings);
+    const model = own.model === undefined ? defaultModel : readModel(own.model, path, context.providers, findings);
+    // As OpenClaw has it: a model by its name replaces the primary one alone.
+    const isOwn = typeof own.model === "object";
+    const listed = isOwn ? readFallbacks(own.model, path, context.providers, findings) : defaultFallbacks;
+    const fallbacks = listed.filter((ref) => ref !== model);
+    const workspace = readWorkspace([own.workspace, path], [file.defaults.workspace, defaultsPath], context, findings);
     const systemPrompt = own.systemPrompt ?? file.defaults.systemPrompt;
-    const workspace = own.workspace ?? file.defaults.workspace;
     return {
       id,
       isDefault: own.default ?? false,
       ...(systemPrompt === undefined ? {} : { systemPrompt }),
-      ...(workspace === undefined ? {} : { workspace: context.toFolder(workspace) }),
+      ...(workspace === undefined ? {} : { workspace }),
       model,
       fallbacks,
       tools: readTools([own.tools, path], [file.defaults.tools, defaultsPath], context.mcpServers, findings),
@@ -85,66 +90,47 @@ function collectMembers(file: AgentsFile, findings: Findings): Member[] {
   return members;
 }
 
-/** A fallback that cannot be had would only show when it is needed, so it is an error like the model itself. */
-function readModels(
-  model: AgentFile["model"],
-  path: ConfigPath,
-  providers: Providers,
+function readWorkspace(
+  [own, ownPath]: [string | undefined, ConfigPath],
+  [inherited, inheritedPath]: [string | undefined, ConfigPath],
+  { toFolder }: AgentsContext,
   findings: Findings,
-): { model: string | undefined; fallbacks: readonly string[] } {
-  const { primary, fallbacks = [] } = typeof model === "object" ? model : { primary: model };
-  const place = typeof model === "object" ? [...path, "model", "primary"] : [...path, "model"];
-  const check = (ref: string, where: ConfigPath): string => {
-    const problem = checkModelRef(ref, providers);
-    if (problem !== undefined) findings.error(where, problem);
-    return toModelRef(ref, providers);
-  };
-  return {
-    model: primary === undefined ? undefined : check(primary.trim(), place),
-    fallbacks: fallbacks.map((ref, index) => check(ref.trim(), [...path, "model", "fallbacks", index])),
-  };
+): string | undefined {
+  const [named, path] = own === undefined ? [inherited, inheritedPath] : [own, ownPath];
+  const folder = named === undefined ? undefined : toFolder(named);
+  checkFolder(folder, [...path, "workspace"], findings);
+  return folder;
 }
 
-type ToolsFile = AgentFile["tools"];
+type ModelFile = AgentFile["model"];
 
-function readTools(
-  [own, ownPath]: [ToolsFile, ConfigPath],
-  [inherited, inheritedPath]: [ToolsFile, ConfigPath],
-  mcpServers: readonly string[],
-  findings: Findings,
-): AgentToolPolicy {
-  const mine = limitsOf(own);
-  const theirs = limitsOf(inherited);
-  const [named, path] = mine.allow === undefined ? [theirs.allow ?? [], inheritedPath] : [mine.allow, ownPath];
-  const fetching = { ...theirs.httpFetch, ...mine.httpFetch };
-  return {
-    allow: readNames(named, path, mcpServers, findings),
-    timeoutMs: mine.timeoutMs ?? theirs.timeoutMs ?? 60_000,
-    maxOutputBytes: mine.maxOutputBytes ?? theirs.maxOutputBytes ?? 65_536,
-    httpFetch: {
-      allowHosts: (fetching.allowHosts ?? ["*"]).map((host) => host.trim().toLowerCase()),
-      maxBytes: fetching.maxBytes ?? 1_048_576,
-      maxRedirects: fetching.maxRedirects ?? 3,
-      timeoutMs: fetching.timeoutMs ?? 15_000,
-    },
-  };
+function readModel(model: ModelFile, path: ConfigPath, providers: Providers, findings: Findings): string | undefined {
+  const [primary, place] = typeof model === "object" ? [model.primary, [...path, "model", "primary"]] : [model, [...path, "model"]];
+  if (primary === undefined) return undefined;
+  const problem = checkModelRef(primary.trim(), providers);
+  if (problem !== undefined) findings.error(place, problem);
+  return toModelRef(primary.trim(), providers);
 }
 
-function limitsOf(tools: ToolsFile): Exclude<ToolsFile, readonly string[] | undefined> {
-  return Array.isArray(tools) ? { allow: tools } : (tools ?? {});
-}
-
-/** OpenClaw's files name many tools we do not have, so those are dropped with a warning. */
-function readNames(named: readonly string[], path: ConfigPath, mcpServers: readonly string[], findings: Findings): string[] {
-  const known: readonly string[] = [...toolNames, ...mcpServers.map((server) => `${server}__*`)];
-  const isKnown = (name: string): boolean => known.includes(name) || mcpServers.some((server) => name.startsWith(`${server}__`));
-  const unknown = [...new Set(named.filter((name) => !isKnown(name)))];
-  if (unknown.length > 0) {
-    const words = unknown.map((name) => {
-      const nearest = findNearest(name, known);
-      return nearest === undefined ? name : `${name} (did you mean "${nearest}"?)`;
-    });
-    findings.warn([...path, "tools"], `no such tools here, left out: ${words.join(", ")}. There are: ${known.join(", ")}.`);
+/**
+ * A misspelt fallback would only show when it is needed, so it is an error; one of a provider that there is not here is
+ * left out with a warning, because a file of OpenClaw's may name those that it has built in.
+ */
+function readFallbacks(model: ModelFile, path: ConfigPath, providers: Providers, findings: Findings): readonly string[] {
+  if (typeof model !== "object") return [];
+  const primary = toModelRef(model.primary.trim(), providers);
+  const kept: string[] = [];
+  for (const [index, text] of (model.fallbacks ?? []).entries()) {
+    const where = [...path, "model", "fallbacks", index];
+    const problem = checkModelRef(text.trim(), providers);
+    const ref = toModelRef(text.trim(), providers);
+    const id = ref.slice(0, Math.max(0, ref.indexOf("/")));
+    const isForeign = id !== "" && !providers.usable.some((provider) => provider.id === id);
+    if (problem !== undefined && isForeign) findings.warn(where, `left out: ${problem}`);
+    else if (problem !== undefined) findings.error(where, problem);
+    else if (ref === primary) findings.warn(where, "is the primary model itself; left out.");
+    else if (kept.includes(ref)) findings.warn(where, "is in the list already; left out.");
+    else kept.push(ref);
   }
-  return [...new Set(named.filter(isKnown))];
+  return kept;
 }

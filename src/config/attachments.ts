@@ -6,6 +6,7 @@
 import type { FetchLimits } from "../domain/agent.ts";
 import type { Findings } from "./config-error.ts";
 import type { AttachmentsConfig } from "./config.ts";
+import { readHostNames } from "./host-names.ts";
 import type { ConfigFile } from "./schema.ts";
 
 type ChatCompletionsFile = ConfigFile["gateway"]["http"]["endpoints"]["chatCompletions"];
@@ -32,7 +33,11 @@ function readImageUrls(
   { allowUrl, urlAllowlist, maxBytes, maxRedirects, timeoutMs }: ImagesFile,
   findings: Findings,
 ): FetchLimits | undefined {
-  if (!allowUrl) return undefined;
+  const allowHosts = readHostNames(urlAllowlist, [...imagesPath, "urlAllowlist"], findings);
+  if (!allowUrl) {
+    if (urlAllowlist.length > 0) findings.warn([...imagesPath, "urlAllowlist"], "has no effect without allowUrl: true.");
+    return undefined;
+  }
   if (urlAllowlist.length === 0) {
     findings.warn(
       [...imagesPath, "allowUrl"],
@@ -40,7 +45,7 @@ function readImageUrls(
     );
     return undefined;
   }
-  return { allowHosts: urlAllowlist.map((host) => host.trim().toLowerCase()), maxBytes, maxRedirects, timeoutMs };
+  return { allowHosts, maxBytes, maxRedirects, timeoutMs };
 }
 
 /** OpenClaw's files may name kinds that it converts, such as image/heic; here those are left out with a warning. */

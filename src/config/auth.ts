@@ -1,11 +1,12 @@
 /**
- * Who may call: the mode and its one secret, out of flag, file and environment, or made up on loopback.
+ * Who may call: the mode and its one secret, out of flag, file and environment, or made up on loopback; and named tokens.
  *
  * Whatever is unclear refuses to start; nothing here falls back to less protection. Comparing secrets is not done here.
  */
 import { randomBytes } from "node:crypto";
 import type { Findings } from "./config-error.ts";
 import type { AuthConfig, AuthMode } from "./config.ts";
+import { readTokens } from "./named-tokens.ts";
 import type { ConfigFile } from "./schema.ts";
 import { given } from "./source.ts";
 
@@ -20,11 +21,17 @@ interface Surroundings {
 const variables = { token: "OPENCLAW_GATEWAY_TOKEN", password: "OPENCLAW_GATEWAY_PASSWORD" } as const;
 
 export function resolveAuth(file: AuthFile, flag: string | undefined, env: NodeJS.ProcessEnv, surroundings: Surroundings): AuthConfig {
+  const own = resolveOwnSecret(file, flag, env, surroundings);
+  return { ...own, tokens: readTokens(file.tokens, own, surroundings.findings), rateLimit: file.rateLimit };
+}
+
+type OwnSecret = Pick<AuthConfig, "mode" | "secret" | "isGenerated">;
+
+function resolveOwnSecret(file: AuthFile, flag: string | undefined, env: NodeJS.ProcessEnv, surroundings: Surroundings): OwnSecret {
   const { findings, isLoopback } = surroundings;
-  const rateLimit = file.rateLimit;
   if (flag !== undefined) {
     if (flag.trim() === "") findings.inputError("--token", "must not be empty: give a token or leave the flag out.");
-    return { mode: "token", secret: flag.trim(), isGenerated: false, rateLimit };
+    return { mode: "token", secret: flag.trim(), isGenerated: false };
   }
   const mode = file.mode ?? inferMode(file, env, findings);
   if (mode === "none") {
@@ -32,11 +39,13 @@ export function resolveAuth(file: AuthFile, flag: string | undefined, env: NodeJ
     for (const key of ["token", "password"] as const) {
       if (file[key] !== undefined) findings.warn(`gateway.auth.${key}`, "not used, because gateway.auth.mode is none.");
     }
-    return { mode, isGenerated: false, rateLimit };
+    return { mode, isGenerated: false };
   }
   const secret = file[mode]?.trim() ?? secretFromEnvironment(mode, env, findings);
-  if (secret !== undefined) return { mode, secret, isGenerated: false, rateLimit };
-  if (mode === "token" && isLoopback) return { mode, secret: randomBytes(32).toString("base64url"), isGenerated: true, rateLimit };
+  if (secret !== undefined) return { mode, secret, isGenerated: false };
+  // Whoever gave each caller a token of its own wants no other.
+  if (mode === "token" && file.tokens.length > 0) return { mode, isGenerated: false };
+  if (mode === "token" && isLoopback) return { mode, secret: randomBytes(32).toString("base64url"), isGenerated: true };
   const place = `set gateway.auth.${mode} or ${variables[mode]}`;
   findings.error(
     `gateway.auth.${mode}`,
@@ -44,7 +53,7 @@ export function resolveAuth(file: AuthFile, flag: string | undefined, env: NodeJ
       ? `mode is password, but there is none: ${place}.`
       : `other machines can reach this gateway, so it needs a secret: ${place}, or bind it to loopback.`,
   );
-  return { mode, isGenerated: false, rateLimit };
+  return { mode, isGenerated: false };
 }
 
 const mendOpenBind = "use token or password, or bind the gateway to loopback.";

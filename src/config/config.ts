@@ -18,6 +18,7 @@ export interface Config {
   /** What agents without a model of their own run on; undefined when each names one. */
   readonly defaultModel: DefaultModel | undefined;
   readonly session: SessionConfig;
+  readonly runs: RunsConfig;
   readonly log: LogConfig;
   /** What was read and has no effect, a sentence each; shown at start. */
   readonly warnings: readonly string[];
@@ -41,12 +42,26 @@ export type AuthMode = "token" | "password" | "none";
 
 export interface AuthConfig {
   readonly mode: AuthMode;
-  /** Present unless mode is `none`. */
+  /** Present unless mode is `none`, or named tokens are the only ones. */
   readonly secret?: string;
   /** The secret was made up at start because none was configured; it is printed once. */
   readonly isGenerated: boolean;
+  readonly tokens: readonly NamedToken[];
   /** Undefined: failed logins are not limited. */
   readonly rateLimit: RateLimitConfig | undefined;
+}
+
+/** A secret with a name and rights of its own, beside the gateway's. */
+export interface NamedToken {
+  readonly name: string;
+  /** Of the secret's UTF-8, in lower-case hex: all that is kept of it. */
+  readonly sha256: string;
+  /** Undefined: every agent; else not empty. */
+  readonly agents?: readonly string[];
+  /** Those it may name instead of an agent's own; undefined: all. */
+  readonly models?: readonly string[];
+  /** ISO 8601 in UTC. From then on the token is refused. */
+  readonly expiresAt?: string;
 }
 
 export interface RateLimitConfig {
@@ -117,7 +132,7 @@ export interface ModelConfig {
   readonly id: string;
   /** `false`: the configuration says that it takes none. */
   readonly takesImages: boolean;
-  /** Tokens of one reply, at most; for providers that must be told. */
+  /** Tokens of one reply, at most, where a request names no limit. */
   readonly maxTokens?: number;
   readonly contextWindow?: number;
   readonly price?: Price;
@@ -152,8 +167,29 @@ export interface SessionConfig {
   readonly database: string;
   /** Runs that may wait for one session. */
   readonly maxQueued: number;
-  /** How long one of them waits at most. */
+  /** How long a run waits at most, be it for its session or for others to end. */
   readonly maxWaitMs: number;
+  readonly retention: RetentionConfig;
+}
+
+/** What is kept; undefined: all of it. */
+export interface RetentionConfig {
+  /** `false`: what is over the limits is only spoken of. */
+  readonly isEnforced: boolean;
+  /** How long without activity. */
+  readonly pruneAfterMs: number | undefined;
+  /** Sessions. */
+  readonly maxEntries: number | undefined;
+  /** Of all sessions together. */
+  readonly maxDiskBytes: number | undefined;
+}
+
+/** Of all agents and sessions together. */
+export interface RunsConfig {
+  /** Runs at work at a time. */
+  readonly maxConcurrent: number;
+  /** Runs that may wait besides. */
+  readonly maxQueued: number;
 }
 
 export interface LogConfig {

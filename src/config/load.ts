@@ -12,8 +12,10 @@ import { deepFreeze } from "./freeze.ts";
 import { buildGateway, checkModelAliases, type GatewayOptions } from "./gateway.ts";
 import { buildMcpServers } from "./mcp.ts";
 import { llamaProviders } from "./llama-models.ts";
+import { checkTokenRights } from "./named-tokens.ts";
 import { probeOllama, type OllamaProbe } from "./ollama.ts";
 import { buildProviders, checkModelRef, type Providers } from "./providers.ts";
+import { buildRetention } from "./retention.ts";
 import { reportIssues } from "./schema-issues.ts";
 import { configFileSchema, type ConfigFile } from "./schema.ts";
 import { readSource, toAbsolute, type ConfigSource } from "./source.ts";
@@ -46,6 +48,7 @@ export async function loadConfig(
   const drafts = buildAgents(file.agents, agentsContext, about("agents", "models", "mcp"));
   const ids = drafts.map((agent) => agent.id);
   checkModelAliases(gateway.chatCompletions.modelAliases, ids, about("gateway", "agents"));
+  const tokens = checkTokenRights(gateway.auth.tokens, ids, providers, about("gateway", "agents", "models"));
   const session = buildSession(file.session, source, env, about("session"));
   throwIfBroken(findings);
 
@@ -53,18 +56,19 @@ export async function loadConfig(
   throwIfBroken(findings);
   return deepFreeze({
     path: source.path,
-    gateway,
+    gateway: { ...gateway, auth: { ...gateway.auth, tokens } },
     agents: drafts.map((agent) => ({ ...agent, model: agent.model ?? defaultModel?.ref ?? "" })),
     providers: [
       ...providers.usable,
       ...llamaProviders(
-        drafts.flatMap(({ model, fallbacks }) => [model, ...fallbacks]),
+        [...drafts.flatMap(({ model, fallbacks }) => [model, ...fallbacks]), ...tokens.flatMap(({ models = [] }) => models)],
         source.folder,
       ),
     ],
     mcpServers,
     defaultModel,
     session,
+    runs: { maxConcurrent: file.agents.defaults.maxConcurrent, maxQueued: file.agents.defaults.maxQueued },
     log: file.log,
     warnings: findings.warnings,
   });
@@ -117,14 +121,14 @@ async function defaultModelFor(
 
 function buildSession(file: ConfigFile["session"], source: ConfigSource, env: NodeJS.ProcessEnv, findings: Findings): SessionConfig {
   const { maxQueued, maxWaitMs } = file;
-  if (file.maintenance !== undefined) findings.warn("session.maintenance", "not used yet: sessions are kept until you delete them.");
+  const retention = buildRetention(file.maintenance, findings);
   const named = file.database?.trim();
-  if (named === undefined) return { database: join(source.stateFolder, "clawgate.db"), maxQueued, maxWaitMs };
+  if (named === undefined) return { database: join(source.stateFolder, "clawgate.db"), maxQueued, maxWaitMs, retention };
   // Not quoted: a database URL usually carries a password.
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(named)) {
     findings.error("session.database", "this version keeps sessions in SQLite only: give a file path or :memory:, not a URL.");
   }
-  return { database: named === ":memory:" ? named : toAbsolute(named, env, source.folder), maxQueued, maxWaitMs };
+  return { database: named === ":memory:" ? named : toAbsolute(named, env, source.folder), maxQueued, maxWaitMs, retention };
 }
 
 function throwIfBroken(findings: Findings): void {

@@ -5,6 +5,7 @@
  */
 import type { ConfigPath, Findings } from "./config-error.ts";
 import type { McpServerConfig } from "./config.ts";
+import { checkFolder } from "./folders.ts";
 import type { ConfigFile } from "./schema.ts";
 
 type ServerFile = ConfigFile["mcp"]["servers"][string];
@@ -33,6 +34,7 @@ export function buildMcpServers(
       return [{ name, connectTimeoutMs, transport, url: checkUrl(url, [...path, "url"], findings), headers: texts(headers) }];
     }
     const folder = cwd === undefined ? undefined : toFolder(cwd);
+    checkFolder(folder, [...path, "cwd"], findings);
     return [{ name, connectTimeoutMs, transport, command, args, env: texts(env), cwd: folder }];
   });
 }

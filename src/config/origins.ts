@@ -7,6 +7,7 @@
 import type { Config } from "./config.ts";
 import { hostedProviders, keyVariableOf } from "./environment-providers.ts";
 import { given, locateConfig, readSource } from "./source.ts";
+import { variableIn } from "./substitute.ts";
 
 /** Place → origin, such as `gateway.port` → `environment: OPENCLAW_GATEWAY_PORT`. */
 export type Origins = ReadonlyMap<string, string>;
@@ -58,10 +59,15 @@ function originOfPort({ gateway }: RawFile, env: NodeJS.ProcessEnv): string {
 }
 
 function originOfAuth({ gateway }: Config, file: RawFile): string {
-  const { mode, isGenerated } = gateway.auth;
+  const { mode, isGenerated, tokens } = gateway.auth;
   if (isGenerated) return "made at each start";
+  if (gateway.auth.secret === undefined && tokens.length > 0) return inFile("gateway.auth.tokens");
   const key = mode === "none" ? "mode" : mode;
-  if (file.gateway?.auth?.[key] !== undefined) return inFile(`gateway.auth.${key}`);
+  const inAuth = file.gateway?.auth?.[key];
+  // The file has the variable's name, not the secret.
+  const variable = typeof inAuth === "string" ? variableIn(inAuth) : undefined;
+  if (variable !== undefined) return inEnvironment(variable);
+  if (inAuth !== undefined) return inFile(`gateway.auth.${key}`);
   return inEnvironment(mode === "password" ? "OPENCLAW_GATEWAY_PASSWORD" : "OPENCLAW_GATEWAY_TOKEN");
 }
 

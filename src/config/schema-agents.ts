@@ -66,6 +66,12 @@ export const agentsSchema = z
           .default(16)
           .describe("Model calls in one run, at most: stops an agent that calls tools for ever. Default 16."),
         runTimeoutMs: milliseconds().default(600_000).describe("Milliseconds a run may take, waiting not counted. Default 600000."),
+        maxConcurrent: z.int().min(1).default(256).describe("Runs at work at a time, of all agents and sessions together. Default 256."),
+        maxQueued: z
+          .int()
+          .min(0)
+          .default(1_024)
+          .describe("Runs that may wait besides, for their session or for their turn; more are refused. Default 1024."),
       })
       .prefault({})
       .describe("What every agent has unless it says otherwise."),

@@ -1,6 +1,6 @@
 /** The `gateway` section of the config file: the network side. */
 import { z } from "zod";
-import { bytes, milliseconds, text } from "./schema-values.ts";
+import { bytes, isPointInTime, milliseconds, text } from "./schema-values.ts";
 
 const rateLimitSchema = z
   .strictObject({
@@ -17,6 +17,36 @@ const rateLimitSchema = z
   })
   .describe("Limits failed logins per client address. Active only when this key is set; {} takes all defaults.");
 
+const namedTokenSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, - and _")
+    .describe("Who it is for: the owner of its sessions, and its name in the log."),
+  token: text().optional().describe("The secret, sent as `Authorization: Bearer`. Either this or sha256."),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "must be 64 hexadecimal digits")
+    .optional()
+    .describe("The secret's SHA-256 in hex, so that the file does not hold the secret itself. Either this or token."),
+  agents: z
+    .array(text())
+    .min(1)
+    .optional()
+    .describe("Ids of the agents it may use; of these the first stands in for a default it may not use. Default all."),
+  models: z
+    .array(text())
+    .optional()
+    .describe("Models, <provider>/<model>, that x-openclaw-model may name; [] for none. The agents' own need no permission. Default all."),
+  expiresAt: z
+    .string()
+    .refine(
+      isPointInTime,
+      "must be a date such as 2027-01-31 (its beginning in UTC), or a date, time and zone such as 2027-01-31T18:00:00Z",
+    )
+    .optional()
+    .describe("From then on it is refused. A date, which means its beginning in UTC, or a date and time with its zone. Default never."),
+});
+
 const authSchema = z
   .strictObject({
     mode: z
@@ -29,6 +59,10 @@ const authSchema = z
         "The secret of mode `token`, sent as `Authorization: Bearer`. Else OPENCLAW_GATEWAY_TOKEN; on loopback else one is made at start.",
       ),
     password: text().optional().describe("The secret of mode `password`, sent the same way. Else OPENCLAW_GATEWAY_PASSWORD."),
+    tokens: z
+      .array(namedTokenSchema)
+      .default([])
+      .describe("More secrets, each with a name, rights and sessions of its own. With mode token or password. Default none."),
     rateLimit: rateLimitSchema.optional(),
   })
   .describe("Who may call. An unknown key here is an error: a misspelt one would leave the gateway less protected than it looks.");

@@ -5,6 +5,7 @@
  */
 import type { z } from "zod";
 import type { ConfigPath, Findings } from "./config-error.ts";
+import { findNearest } from "./nearest.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -41,8 +42,9 @@ function describe(issue: Issue, value: unknown): string {
     case "invalid_union":
       return `must be ${unionKinds(issue.errors).join(" or ")}, but is ${kindOf(value)}.`;
     case "invalid_value":
-      return `must be one of ${issue.values.map((one) => JSON.stringify(one)).join(", ")}.`;
+      return `must be one of ${issue.values.map((one) => JSON.stringify(one)).join(", ")}${nearestOf(issue.values, value)}`;
     case "too_small":
+      if (issue.origin === "array") return `must have at least ${issue.minimum}, or be left out.`;
       return `must be at least ${issue.minimum}.`;
     case "too_big":
       return `must be at most ${issue.maximum}.`;
@@ -51,6 +53,12 @@ function describe(issue: Issue, value: unknown): string {
     default:
       return `${issue.message}.`;
   }
+}
+
+/** The known value is quoted, the one that was given is not. */
+function nearestOf(known: readonly unknown[], value: unknown): string {
+  const nearest = typeof value === "string" ? findNearest(value, known.map(String)) : undefined;
+  return nearest === undefined ? "." : `: did you mean ${JSON.stringify(nearest)}?`;
 }
 
 const kindNames: ReadonlyMap<string, string> = new Map([

@@ -8,15 +8,18 @@ const providerModelSchema = z.strictObject({
   id: text().describe("The id as the provider knows it."),
   name: z.string().optional().describe("A name for people."),
   reasoning: z.boolean().optional().describe("The model reasons before it answers."),
-  input: z.array(z.string()).optional().describe('What the model takes: "text", "image". Left out, it takes text alone.'),
+  input: z
+    .array(z.enum(["text", "image", "audio", "video", "file"]))
+    .optional()
+    .describe('What the model takes: "text", "image". Left out, it takes text alone.'),
   contextWindow: z.number().min(1).optional().describe("Tokens that fit into one request."),
-  maxTokens: z.number().min(1).optional().describe("Tokens of one reply, at most."),
+  maxTokens: z.number().min(1).optional().describe("Tokens of one reply, at most, where a request names no limit."),
   cost: z
     .strictObject({
-      input: z.number().optional(),
-      output: z.number().optional(),
-      cacheRead: z.number().optional(),
-      cacheWrite: z.number().optional(),
+      input: z.number().min(0).optional(),
+      output: z.number().min(0).optional(),
+      cacheRead: z.number().min(0).optional(),
+      cacheWrite: z.number().min(0).optional(),
     })
     .optional()
     .describe("Price per million tokens; cached input costs what other input does, unless it has a price of its own."),

@@ -15,15 +15,27 @@ const sessionSchema = z
   .strictObject({
     database: text().optional().describe("SQLite file, relative to this file, or :memory:. Default clawgate.db in the state folder."),
     maxQueued: z.int().min(0).default(32).describe("Runs that may wait for one session. Default 32."),
-    maxWaitMs: milliseconds().default(120_000).describe("Milliseconds one of them waits at most. Default 120000."),
+    maxWaitMs: milliseconds().default(120_000).describe("Milliseconds a run waits at most before it begins. Default 120000."),
     maintenance: z
       .strictObject({
-        pruneAfter: z.union([z.string(), z.number()]).optional().describe("Age after which a session goes, such as 30d."),
-        maxEntries: z.int().min(1).optional().describe("Sessions kept, at most."),
-        maxDiskBytes: z.union([z.string(), z.number()]).optional().describe("Size of all sessions, at most: bytes, or such as 500mb."),
+        mode: z
+          .enum(["enforce", "warn"])
+          .default("enforce")
+          .describe("enforce removes what is over the limits, warn only says in the log how much that would be. Default enforce."),
+        pruneAfter: z
+          .union([z.string(), z.number()])
+          .optional()
+          .describe("Time without activity after which a session goes, such as 30d or 12h; a bare number is days. Default: never."),
+        maxEntries: z.int().min(1).optional().describe("Sessions kept, at most; those longest without activity go. Default: no limit."),
+        maxDiskBytes: z
+          .union([z.string(), z.number(), z.literal(false)])
+          .optional()
+          .describe("Size of all sessions, at most, such as 500mb or 2gb; a bare number is bytes. Default: no limit."),
       })
       .optional()
-      .describe("Retention. Read, not used yet."),
+      .describe(
+        "What is removed, superseded branches before whole sessions, at start and then every hour. Nothing, unless a limit is set.",
+      ),
   })
   .describe("Durable conversations.");
 

@@ -8,6 +8,11 @@ import type { ConfigPath, Findings } from "./config-error.ts";
 
 const reference = /(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
+/** The variable that `text` is a reference to and nothing besides, or undefined. */
+export function variableIn(text: string): string | undefined {
+  return /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(text.trim())?.[1];
+}
+
 /** A copy of `value` with every reference replaced. One that cannot be replaced is reported and stays as it is. */
 export function substituteVariables(
   value: unknown,

@@ -8,19 +8,63 @@ import { z } from "zod";
 import type { ConfigPath, Findings } from "./config-error.ts";
 import { findNearest, suggest } from "./nearest.ts";
 
-/** Sections in which every unknown key is an error. */
-const strictSections: readonly ConfigPath[] = [["gateway", "auth"], ["gateway", "http"], ["log"]];
+/** A path in which `*` is any one key. */
+type Section = readonly string[];
+
+const agentSections: readonly Section[] = [
+  ["agents", "defaults"],
+  ["agents", "entries", "*"],
+  ["agents", "list", "*"],
+];
+
+/** Sections in which every unknown key is an error, below them too. */
+const strictSections: readonly Section[] = [
+  ["gateway", "auth"],
+  ["gateway", "http"],
+  ["log"],
+  ["mcp", "servers", "*"],
+  ...agentSections.map((section) => [...section, "tools", "httpFetch"]),
+];
+
+/** Sections in which OpenClaw has keys of its own, but what is nearly one of ours is an error: `session`, below it too. */
+const spellingSections: readonly Section[] = [["agents"], ...agentSections.map((section) => [...section, "tools"])];
+
+/** Without this key an agent has the tools of `agents.defaults`, which may be more. */
+const keysThatNarrow: readonly string[] = ["tools"];
 
 /** Two edits from a key of ours is a misspelling; farther away it is a key of OpenClaw's own. */
 const misspellingEdits = 2;
+
+/** OpenClaw's keys of an MCP server that narrow nothing, so that a user's file loads without them. Where we have the like, its name. */
+const foreignServerKeys: ReadonlyMap<string, string | undefined> = new Map([
+  ["workingDirectory", "cwd"],
+  ["connectionTimeoutMs", "connectTimeoutMs"],
+  ["connectTimeout", "connectTimeoutMs"],
+  ["requestTimeoutMs", undefined],
+  ["timeout", undefined],
+  ["supportsParallelToolCalls", undefined],
+  ["auth", undefined],
+  ["oauth", undefined],
+  ["codex", undefined],
+]);
+
+/** What other programs call it: by the name there, what to write here. */
+const otherSpellings: ReadonlyMap<string, string> = new Map([
+  ["mcpServers", "mcp: { servers: … }"],
+  ["mcp.servers.*.disabled", "enabled: false"],
+  ["mcp.servers.*.type", "transport"],
+  ["mcp.servers.*.serverUrl", "url"],
+  ["mcp.servers.*.toolFilter", "the tools of agents: files__read"],
+]);
 
 /** A copy of `value` without the unknown keys, each reported in `findings`; whole unknown sections in one warning. */
 export function dropUnknownKeys(schema: z.ZodType, value: unknown, findings: Findings): unknown {
   const sections: string[] = [];
   const known = walk(schema, value, [], (path, key, names) => {
     if (path.length > 0) return reportKey(path, key, names, findings);
-    const nearest = findNearest(key, names, misspellingEdits);
-    sections.push(nearest === undefined ? key : `${key} (did you mean "${nearest}"?)`);
+    const other = otherSpellings.get(key);
+    const nearest = other ?? quoted(findNearest(key, names, misspellingEdits));
+    sections.push(nearest === undefined ? key : `${key} (did you mean ${nearest}?)`);
   });
   if (sections.length > 0) findings.warn("top level", `these sections are not Clawgate's and are ignored: ${sections.join(", ")}.`);
   return known;
@@ -35,14 +79,31 @@ function reportKey(path: ConfigPath, key: string, known: readonly string[], find
     findings.error(place, "is not a valid name; rename it.");
     return;
   }
-  const isStrict = strictSections.some((section) => section.every((name, index) => path[index] === name));
-  const isMisspelling = path[0] === "session" && findNearest(key, known, misspellingEdits) !== undefined;
-  if (isStrict || isMisspelling) {
-    findings.error(place, `unknown key: ${suggest(key, known)} Rename or remove it.`);
+  const isForeign = isAt(["mcp", "servers", "*"], path) && foreignServerKeys.has(key);
+  if (!isForeign && mustBeKnown(path, key, known)) {
+    const other = isAt(["mcp", "servers", "*"], path) ? otherSpellings.get(`mcp.servers.*.${key}`) : undefined;
+    findings.error(place, `unknown key: ${other === undefined ? suggest(key, known) : `did you mean ${other}?`} Rename or remove it.`);
     return;
   }
-  const nearest = findNearest(key, known);
+  const nearest = isForeign ? foreignServerKeys.get(key) : findNearest(key, known);
   findings.warn(place, `unknown key, ignored${nearest === undefined ? "." : `: did you mean "${nearest}"?`}`);
+}
+
+/** Whether what `key` may have been meant to say is too much to be ignored. */
+function mustBeKnown(path: ConfigPath, key: string, known: readonly string[]): boolean {
+  if (strictSections.some((section) => isAt(section, path.slice(0, section.length)))) return true;
+  const nearest = findNearest(key, known, misspellingEdits);
+  if (nearest === undefined) return false;
+  if (path[0] === "session" || spellingSections.some((section) => isAt(section, path))) return true;
+  return keysThatNarrow.includes(nearest) && agentSections.some((section) => isAt(section, path));
+}
+
+function isAt(section: Section, path: ConfigPath): boolean {
+  return path.length === section.length && section.every((name, index) => name === "*" || path[index] === name);
+}
+
+function quoted(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : `"${name}"`;
 }
 
 function walk(schema: z.ZodType, value: unknown, path: ConfigPath, report: Report): unknown {

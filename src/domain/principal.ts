@@ -13,6 +13,15 @@ export interface Principal {
 
 export const mainPrincipal: Principal = Object.freeze({ name: "main", isMain: true });
 
+export function mayUseAgent({ agents }: Principal, id: string): boolean {
+  return agents === undefined || agents.includes(id);
+}
+
+/** An agent's own model needs no permission. */
+export function mayNameModel({ models }: Principal, ref: string): boolean {
+  return models === undefined || models.includes(ref);
+}
+
 /** Whether what belongs to `owner` may be known to `principal` at all. To others it does not exist. */
 export function mayKnow(principal: Principal, owner: string): boolean {
   return principal.isMain || principal.name === owner;

@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly messages: readonly SentMessage[];
   /** The caller's tools: a call to one ends the run. */
   readonly tools: readonly ToolDefinition[];
+  /** The caller reads the whole result at once: until the run ends it has seen nothing of it. */
+  readonly isFolded: boolean;
   /** Speaks of the caller's tools only. */
   readonly toolChoice?: ToolChoice;
   readonly settings: ModelSettings;
@@ -40,12 +42,12 @@ export interface RunRequest {
 export type ToolOwner = "caller" | "agent";
 
 export type RunEvent =
-  /** The session is busy with another run; this one waits its turn. */
+  /** The session is busy with another run, or the gateway with as many as it may; this one waits its turn. */
   | { readonly type: "run_queued" }
   | { readonly type: "run_start" }
   /** The model is about to be asked; `turn` counts from 1. */
   | { readonly type: "turn_start"; readonly turn: number; readonly model: string }
-  /** The model `from` failed before anything of this turn was seen, and `to` is asked instead. */
+  /** The model `from` failed before its caller had seen anything, and `to` is asked instead: what this turn has said so far is void. */
   | { readonly type: "model_fallback"; readonly from: string; readonly to: string; readonly error: GatewayError }
   /** The `\n\n` between the texts of two turns is part of the text. */
   | { readonly type: "text_delta"; readonly text: string }
@@ -71,6 +73,8 @@ export type RunEvent =
 
 /** What a run has used up when it ends, over all its turns. */
 interface Spent {
+  /** `<provider>/<model>`: the one that was asked last, after fallbacks. */
+  readonly model: string;
   readonly turns: number;
   /** Absent when a provider did not count. */
   readonly usage?: Usage;
@@ -90,7 +94,7 @@ export interface Run {
   readonly id: string;
   readonly agentId: AgentId;
   readonly sessionKey: SessionKey;
-  /** `<provider>/<model>`. */
+  /** `<provider>/<model>`: the one that is asked first. */
   readonly model: string;
   /** Unix seconds. */
   readonly createdAt: number;
@@ -109,29 +113,35 @@ export interface RunResult {
 
 /** Reads a run to its end and returns all that a caller of a non-streaming face sees of it. */
 export async function foldRun(events: AsyncIterable<RunEvent>): Promise<RunResult> {
-  let text = "";
-  let refusal = "";
-  let reasoning = "";
-  const toolCalls: ToolCall[] = [];
+  let said = nothing;
+  let beforeTurn = nothing;
   for await (const event of events) {
     switch (event.type) {
+      case "turn_start":
+        beforeTurn = said;
+        break;
+      case "model_fallback":
+        said = beforeTurn;
+        break;
       case "text_delta":
-        text += event.text;
+        said = { ...said, text: said.text + event.text };
         break;
       case "refusal_delta":
-        refusal += event.text;
+        said = { ...said, refusal: said.refusal + event.text };
         break;
       case "reasoning_delta":
-        reasoning += event.text;
+        said = { ...said, reasoning: said.reasoning + event.text };
         break;
       case "tool_call_end":
-        if (event.owner === "caller") toolCalls.push(event.call);
+        if (event.owner === "caller") said = { ...said, toolCalls: [...said.toolCalls, event.call] };
         break;
       case "run_end":
-        return { text, refusal, reasoning, toolCalls, end: event };
+        return { ...said, end: event };
       default:
         break;
     }
   }
   throw new Error("A run ended without run_end: the runtime broke its contract.");
 }
+
+const nothing: Omit<RunResult, "end"> = { text: "", refusal: "", reasoning: "", toolCalls: [] };

@@ -4,11 +4,12 @@
  * A session's transcript is an append-only tree of messages with one active leaf (`transcript-tree.ts`). Messages that
  * got no answer are kept beside its paths, so that they never reach a model again.
  */
+import type { GatewayError } from "./errors.ts";
 import type { Message } from "./message.ts";
+import type { SessionCatalog, SessionKey } from "./session-catalog.ts";
 import type { StoredTranscript } from "./transcript-tree.ts";
 
-/** `agent:<agentId>:<rest>`, at most 512 characters. */
-export type SessionKey = string;
+export type { SessionKey };
 
 export interface TurnRecord {
   readonly sessionKey: SessionKey;
@@ -18,6 +19,10 @@ export interface TurnRecord {
   readonly owner: string;
   /** The active leaf when the run read the transcript: if it has moved since, the turn is refused. */
   readonly leafId: string | undefined;
+  /** The lease under which the turn was made: if it is lost since, an answered turn is refused. Undefined: none was taken. */
+  readonly fence?: number | undefined;
+  /** `true`: nothing more is written under the lease, which is given back with the turn. */
+  readonly endsLease?: boolean;
   /** Where the turn goes: below this message, or a new root. */
   readonly parentId: string | undefined;
   /** What the caller brought. Instructions among it are not kept. */
@@ -37,17 +42,42 @@ export interface SessionMemory {
   recall(): Promise<ReadonlyMap<string, string>>;
 }
 
+/** The right to be the only one at work on a session, among all processes that share the store. */
+export interface SessionLease {
+  /** Greater than that of every lease before it, of whatever session. A turn that carries it is refused once the lease is lost. */
+  readonly fence: number;
+  /** Lets the next one in: whoever was the first to be refused gets the lease. Safe to call again, and when it was lost. */
+  release(): Promise<void>;
+}
+
+/** Somebody's way to a lease. */
+export interface LeaseClaim {
+  /**
+   * The lease, or undefined while somebody else has it. The first one that is refused is the next to get it, so whoever
+   * was refused tries again soon, or withdraws. A lease whose owner is dead, or has shown no sign of life for its longest
+   * silence, is taken over.
+   */
+  attempt(): Promise<SessionLease | undefined>;
+  /** Makes way for others. Not after `attempt` gave the lease. */
+  withdraw(): Promise<void>;
+}
+
 /**
  * Every method rejects with a `GatewayError` `store_unavailable` when the store cannot be used.
  * A write is one transaction: after a crash it is there as a whole or not at all.
  */
 export interface SessionStore {
+  /** Undefined for an unknown key. */
+  ownerOf(sessionKey: SessionKey): Promise<string | undefined>;
   /** The active path alone, root first. An unknown key gives an empty tree and creates nothing. */
   readPath(sessionKey: SessionKey): Promise<StoredTranscript>;
   /** All answered messages, superseded branches included. */
   readTree(sessionKey: SessionKey): Promise<StoredTranscript>;
   appendTurn(record: TurnRecord): Promise<void>;
   memoryOf(session: SessionOwnership): SessionMemory;
+  /** `onLost` is called, at most once, when a lease that was had turns out to be somebody else's before its release. */
+  claimLease(sessionKey: SessionKey, onLost: (error: GatewayError) => void): LeaseClaim;
+  readonly catalog: SessionCatalog;
   /** Resolves when the store answers. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -13,6 +13,9 @@ export function accessLog(log: Logger, addressOf: ClientAddress): Step {
     if (failure === undefined) log.info(line, "request");
     // Nothing was sent to anybody, and the caller's leaving is no failure of ours: nginx's status for it.
     else if (line.aborted) log.info({ ...line, status: 499 }, "request");
+    // A run that failed has a line of its own, with the stack, under the same run id.
+    else if (line.status >= 500 && line["runId"] !== undefined)
+      log.error({ ...line, code: failure.code, reason: failure.message }, "request failed");
     else if (line.status >= 500) log.error({ ...line, code: failure.code, err: failure }, "request failed");
     else log.warn({ ...line, code: failure.code, reason: failure.message }, "request refused");
   };
@@ -26,11 +29,13 @@ interface Line {
 
 function describe(ctx: Chain): Line {
   const runId = ctx.res.getHeader("x-openclaw-run-id");
+  const { principal } = ctx.state;
   return {
     requestId: ctx.state.requestId,
     method: ctx.method,
     path: ctx.state.path?.slice(0, 256),
     status: ctx.res.statusCode,
+    ...(principal === undefined ? {} : { principal: principal.name }),
     ...(runId === undefined ? {} : { runId }),
     // The client went away before the reply was complete.
     ...(ctx.res.closed && !ctx.res.writableFinished ? { aborted: true } : {}),

@@ -47,6 +47,7 @@ export function decodeChatRequest({ body, headers, allHeaders, principal }: Chat
     ...(sessionKey ? { sessionKey } : {}),
     ...(body.user == null ? {} : { user: { value: body.user, param: "user" } }),
     ...(model === undefined ? {} : { model: { value: model, param: "x-openclaw-model" } }),
+    isFolded: body.stream !== true,
     ...content,
   };
 }

@@ -13,6 +13,7 @@ import type { operations } from "../../generated/openapi.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";
 import { Refusal } from "./errors.ts";
+import { queryOf } from "./query.ts";
 import { toValidationError } from "./validation-errors.ts";
 
 export type OperationId = keyof operations;
@@ -24,6 +25,7 @@ type BodyOf<Id extends OperationId> = operations[Id] extends { requestBody: { co
 /** A request that fits the contract. */
 export interface OperationRequest<Id extends OperationId> {
   readonly path: operations[Id]["parameters"]["path"];
+  readonly query: NonNullable<operations[Id]["parameters"]["query"]>;
   readonly headers: NonNullable<operations[Id]["parameters"]["header"]>;
   readonly body: BodyOf<Id>;
 }
@@ -76,11 +78,16 @@ export interface Route {
 
 /** A routed request, as the chain knows it. */
 export interface RoutedRequest extends RequestContext {
+  /** The address from its `?` on, or nothing. */
+  readonly search: string;
   readonly body: unknown;
 }
 
 /** Every handler as the dispatcher sees it: what it is given has been validated against the types it was written for. */
-type UntypedHandler = (request: { path: unknown; headers: unknown; body: unknown }, context: RequestContext) => Promise<Reply>;
+type UntypedHandler = (
+  request: { path: unknown; query: unknown; headers: unknown; body: unknown },
+  context: RequestContext,
+) => Promise<Reply>;
 
 export class Contract {
   readonly #backend: OpenAPIBackend;
@@ -101,6 +108,8 @@ export class Contract {
           allErrors: false,
           strict: false,
           discriminator: true,
+          // Errors bring the schema that was broken, so that they can say what would have been right.
+          verbose: true,
           formats: original.formats,
         });
         return addFormats.default(ajv);
@@ -109,7 +118,7 @@ export class Contract {
     for (const [operationId, handler] of Object.entries(handlers)) {
       backend.register(operationId, ({ request }: Context, context: RequestContext) =>
         (handler as unknown as UntypedHandler)(
-          { path: request.params, headers: request.headers, body: request.requestBody as unknown },
+          { path: request.params, query: request.query, headers: request.headers, body: request.requestBody as unknown },
           context,
         ),
       );
@@ -143,12 +152,10 @@ export class Contract {
     };
   }
 
-  /**
-   * Validates the request and answers with the reply of its operation; rejects with the error to send. The query is
-   * left out: no operation has one, and unknown query parameters are ignored.
-   */
-  dispatch({ operation, path }: Route, { body, ...context }: RoutedRequest): Promise<Reply> {
-    const request: Request = { method: operation.method, path, headers: context.headers as Request["headers"], body };
+  /** Validates the request and answers with the reply of its operation; rejects with the error to send. */
+  dispatch({ operation, path }: Route, { body, search, ...context }: RoutedRequest): Promise<Reply> {
+    const query = queryOf(operation, search) as NonNullable<Request["query"]>;
+    const request: Request = { method: operation.method, path, query, headers: context.headers as Request["headers"], body };
     return this.#backend.handleRequest(request, context) as Promise<Reply>;
   }
 
@@ -156,12 +163,18 @@ export class Contract {
     return this.#backend.router.matchOperation({ method, path, headers: {} });
   }
 
+  /** A base URL with too few or too many `/v1` at its end is what most clients that get here have. */
+  #suggest(method: string, path: string): string {
+    const likely = `/v1/${path.replace(/^\/(?:v1\/)*/, "")}`;
+    return this.#match(method, likely) ? `Did you mean ${likely.slice(0, 200)}? A client's base URL ends in /v1. ` : "";
+  }
+
   #unroutable(method: string, path: string): Error {
     const allowed = ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((other) => this.#match(other, path));
     if (allowed.length === 0)
       return new GatewayError(
         "not_found",
-        `There is nothing at ${method} ${path.slice(0, 200)}. The contract is at /openapi.json, its documentation at /docs.`,
+        `There is nothing at ${method} ${path.slice(0, 200)}. ${this.#suggest(method, path)}The contract is at /openapi.json, its documentation at /docs.`,
       );
     if (allowed.includes("GET")) allowed.push("HEAD");
     return new Refusal(new GatewayError("method_not_allowed", `${path} does not answer ${method}. Use ${allowed.join(" or ")}.`), {
@@ -185,15 +198,19 @@ function memoiseOperations({ router }: OpenAPIBackend): void {
   router.getOperation = (operationId) => byId.get(operationId);
 }
 
-/** Model ids hold slashes and many clients do not encode them: all that follows `/v1/models/` is one id. */
+/**
+ * Model ids and session keys hold slashes and many clients do not encode them: all that follows `/v1/models/` is one id, and
+ * all that follows `/v1/sessions/` one key, up to the name of what is done with it.
+ */
 function routablePath(path: string): string {
   try {
     decodeURIComponent(path);
   } catch {
     throw new GatewayError("invalid_value", "The path holds a '%' that is not followed by two hexadecimal digits of well-formed UTF-8.");
   }
-  const id = /^\/v1\/models\/(.+)$/.exec(path)?.[1];
-  return id === undefined ? path : `/v1/models/${id.replaceAll("/", "%2F")}`;
+  const [, place = "", name, rest = ""] =
+    /^(\/v1\/models\/)(.+)$/.exec(path) ?? /^(\/v1\/sessions\/)(.+?)(\/(?:messages|reset))?$/.exec(path) ?? [];
+  return name === undefined ? path : `${place}${name.replaceAll("/", "%2F")}${rest}`;
 }
 
 /**

@@ -3,11 +3,16 @@ import { GatewayError } from "../domain/errors.ts";
 
 const maxDepth = 64;
 const maxBytes = 256 * 1024;
+/** Far more than a schema of a readable size has; looking at each takes time that others wait. */
+const maxNodes = 100_000;
 
 /** Throws `invalid_value` for `param` when `value` is nested deeper. */
 export function refuseDeep(value: object, param: string): void {
   let level: object[] = [value];
+  let nodes = 0;
   for (let depth = 0; level.length > 0; depth++) {
+    nodes += level.length;
+    if (nodes > maxNodes) throw new GatewayError("invalid_value", `'${param}' has more than ${maxNodes} objects and lists.`, { param });
     if (depth > maxDepth) throw new GatewayError("invalid_value", `'${param}' is nested deeper than ${maxDepth} levels.`, { param });
     level = level.flatMap((node) => Object.values(node).filter((child): child is object => typeof child === "object" && child !== null));
   }

@@ -19,7 +19,7 @@ export function dispatch(contract: Contract, config: ChatCompletionsConfig): Ste
     else ctx.res.once("close", onClose);
     cutStalledReader(ctx.res, config.readerTimeoutMs);
     const { route, principal, body } = ctx.state;
-    const reply = await contract.dispatch(route, { body, principal, signal: gone.signal, headers: ctx.headers });
+    const reply = await contract.dispatch(route, { search: ctx.search, body, principal, signal: gone.signal, headers: ctx.headers });
     await send(ctx, reply, config, gone.signal);
   };
 }

@@ -17,7 +17,7 @@ export function agentOfModelName(name: string, aliases: ReadonlyMap<string, stri
   const known = ["openclaw", "openclaw/<agent id>", ...aliases.keys()].join(", ");
   throw new GatewayError(
     "model_not_found",
-    `'model' names an agent here, not a language model. Known names: ${known}; /v1/models lists the agents.`,
+    `'model' names an agent here; a language model goes into the header x-openclaw-model. Known names: ${known}; /v1/models lists the agents.`,
     {
       param: "model",
     },

@@ -27,8 +27,8 @@ export function encodeProgress(event: RunEvent): Schemas["RunProgress"] | undefi
   }
 }
 
-export function encodeSummary({ turns, usage, cost }: RunEnd): Schemas["RunSummary"] {
-  return { type: "run_end", turns, ...(usage ? { usage: encodeUsage(usage) } : {}), ...(cost === undefined ? {} : { cost }) };
+export function encodeSummary({ model, turns, usage, cost }: RunEnd): Schemas["RunSummary"] {
+  return { type: "run_end", model, turns, ...(usage ? { usage: encodeUsage(usage) } : {}), ...(cost === undefined ? {} : { cost }) };
 }
 
 export function encodeUsage({ inputTokens, outputTokens, cachedInputTokens, reasoningTokens }: Usage): Schemas["Usage"] {

@@ -79,11 +79,17 @@ function explain(
     case "maxLength":
       return ["invalid_value", `${where} must not have more than ${String(params["limit"])} characters.`];
     case "discriminator":
-      if (params["error"] !== "tag") return ["invalid_value", `${where} is not a known value.`];
+      if (params["error"] !== "tag") return ["invalid_value", `${where} must be one of: ${tagsOf(error).join(", ")}.`];
       return [params["tagValue"] == null ? "missing_required_parameter" : "invalid_type", `${where} is required and must be text.`];
     default:
       return ["invalid_value", `${where} ${error.message ?? "is not valid"}.`];
   }
+}
+
+/** What a union is told apart by, from the branches of its schema. */
+function tagsOf({ parentSchema, params }: ErrorObject): string[] {
+  const { oneOf = [] } = (parentSchema ?? {}) as { oneOf?: { properties?: { [name: string]: { const?: unknown } } }[] };
+  return oneOf.map(({ properties }) => JSON.stringify(properties?.[String((params as { tag: unknown }).tag)]?.const));
 }
 
 function list(types: readonly string[]): string {

@@ -4,25 +4,11 @@
  * The packages' own errors carry the request, and quote the reply: they never become a cause that is logged.
  */
 import { GatewayError } from "../domain/errors.ts";
-import type { ProviderErrors } from "./provider-errors.ts";
-
-/** The names of errors inside a reply, with the statuses they would have had before it. */
-const statuses: ReadonlyMap<string, number> = new Map([
-  ["invalid_request_error", 400],
-  ["authentication_error", 401],
-  ["permission_error", 403],
-  ["not_found_error", 404],
-  ["request_too_large", 413],
-  ["rate_limit_error", 429],
-  ["api_error", 500],
-  ["timeout_error", 504],
-  ["overloaded_error", 529],
-]);
+import { statusOf, type ProviderErrors } from "./provider-errors.ts";
 
 interface SdkError {
   readonly name?: unknown;
   readonly message?: unknown;
-  readonly type?: unknown;
   readonly statusCode?: unknown;
   readonly responseBody?: unknown;
   readonly cause?: unknown;
@@ -48,15 +34,13 @@ export function errorOfThrown(thrown: unknown, errors: ProviderErrors): GatewayE
 
 /** An error part of a stream: a provider's own error object, or the package's for it. */
 export function errorOfPart(error: unknown, errors: ProviderErrors): GatewayError {
-  const { name, statusCode, responseBody, type } = (error ?? {}) as SdkError;
+  const { name, statusCode, responseBody } = (error ?? {}) as SdkError;
   const said: unknown = typeof responseBody === "string" ? parse(responseBody) : error;
   const chain = [error, said, ...causesOf(error)];
   const own = chain.find((one) => one instanceof GatewayError);
   if (own) return own;
   if (chain.some(isMalformed)) return errors.broken("sent a frame that is not what its protocol promises");
-  const inner = (said as { error?: SdkError } | null)?.error ?? (said as SdkError | null);
-  const named = statuses.get(String(inner?.type ?? type));
-  const status = named ?? (typeof statusCode === "number" && statusCode >= 400 ? statusCode : undefined);
+  const status = statusOf(said) ?? (typeof statusCode === "number" && statusCode >= 400 ? statusCode : undefined);
   if (status !== undefined) return errors.fromStatus(status, {}, JSON.stringify(said));
   return typeof name === "string" && name.startsWith("AI_") && responseBody === undefined
     ? errors.broken("broke off its reply")

@@ -2,22 +2,29 @@
  * The `fetch` that AI SDK packages are given: the gateway's own connections, retries, time limits and errors under their
  * feet, so that they differ from the OpenAI path in nothing but the words on the wire.
  *
- * It rejects with a `GatewayError` for every answer but 200, follows no redirect, and takes no reply without bounds.
+ * It rejects with a `GatewayError` for every answer but 200, follows no redirect, goes nowhere but below the provider's
+ * address, and takes no reply without bounds.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ProviderConfig } from "../config/config.ts";
+import { frameMender, mendFrames } from "./ai-sdk-frames.ts";
 import { Connection, type Pool, type RequestBody } from "./provider-connection.ts";
 import type { ProviderErrors } from "./provider-errors.ts";
 
 /** One frame of an event stream, or one document, in bytes. */
 const maxFrameBytes = 4 * 1024 * 1024;
+/** A whole reply in a form of a package's own, whose frames are not known here. */
+const maxOtherBytes = 64 * 1024 * 1024;
 
 /** `fetch`, as much of it as AI SDK packages use: an address and plain options, never a `Request`. */
 export type SdkFetch = typeof globalThis.fetch;
 
-export function providerFetch({ timeoutMs }: ProviderConfig, pool: Pool, errors: ProviderErrors): SdkFetch {
+export function providerFetch(provider: ProviderConfig, pool: Pool, errors: ProviderErrors): SdkFetch {
+  const { api, timeoutMs } = provider;
+  const base = addressOf(provider);
   return async (address, { method = "GET", headers, body, signal } = {}) => {
     const url = new URL(address instanceof Request ? address.url : address);
+    if (base && !isBelow(url, base)) throw errors.broken("was not asked: the address for this model is not one below its baseUrl");
     const connection = new Connection(pool, errors, {
       method,
       origin: url.origin,
@@ -27,13 +34,52 @@ export function providerFetch({ timeoutMs }: ProviderConfig, pool: Pool, errors:
       bodyTimeout: timeoutMs,
     });
     const reply = await connection.request(bodyOf(body), signal ?? new AbortController().signal);
-    const type = String(reply.headers["content-type"] ?? "").toLowerCase();
-    if (type.startsWith("text/html")) throw errors.broken("answered with 'text/html' instead of a completion");
-    const pieces = limited(reply.body as AsyncIterable<Uint8Array>, type, errors);
-    const stream = streamOf(pieces, errors, () => reply.body.destroy());
+    const type = String(reply.headers["content-type"] ?? "text/event-stream").toLowerCase();
+    const close = (): void => void reply.body.destroy();
     const known = Object.entries(reply.headers).filter((header): header is [string, string] => typeof header[1] === "string");
-    return new Response(stream, { status: 200, headers: known });
+    const respond = (content: ReadableStream<Uint8Array> | string): Response => new Response(content, { status: 200, headers: known });
+    const pieces = reply.body as AsyncIterable<Uint8Array>;
+    if (type.startsWith("text/event-stream")) {
+      const frames = limitFrames(pieces, errors);
+      const mend = frameMender(api);
+      return respond(streamOf(mend ? mendFrames(frames, mend) : frames, errors, close));
+    }
+    // What a package of the user's choice makes of other forms is its own business.
+    const isOwnForm = api === "ai-sdk" && !type.startsWith("text/html");
+    if (type.startsWith("application/json")) {
+      const text = await readWhole(pieces, errors);
+      const error = errorIn(text);
+      if (error !== undefined) throw errors.fromReply(error);
+      if (isOwnForm) return respond(text);
+    }
+    if (isOwnForm) return respond(streamOf(limitSize(pieces, maxOtherBytes, errors), errors, close));
+    close();
+    throw errors.broken(`answered with '${type.slice(0, 100)}' instead of a completion`);
   };
+}
+
+/** Where the provider is, as the config says; undefined where only its package knows. */
+function addressOf({ baseUrl, options }: ProviderConfig): URL | undefined {
+  const address = baseUrl === "" ? options?.["baseURL"] : baseUrl;
+  return typeof address === "string" && URL.canParse(address) ? new URL(address) : undefined;
+}
+
+/** Parts of an address come from callers, who may name a model. */
+function isBelow(url: URL, base: URL): boolean {
+  const path = base.pathname.replace(/\/$/u, "");
+  return url.origin === base.origin && `${url.pathname}/`.startsWith(`${path}/`);
+}
+
+/** The value of a document that is an error, in whatever words; undefined for others. */
+function errorIn(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    const first: unknown = Array.isArray(value) ? value[0] : value;
+    const isError = typeof first === "object" && first !== null && "error" in first && Boolean(first.error);
+    return isError ? first : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function headersOf(given: ConstructorParameters<typeof Headers>[0]): Record<string, string> {
@@ -50,16 +96,27 @@ function bodyOf(body: unknown): RequestBody {
   throw new TypeError("Only text and bytes can be sent to a provider.");
 }
 
-async function* limited(pieces: AsyncIterable<Uint8Array>, type: string, errors: ProviderErrors): AsyncGenerator<Uint8Array, void> {
-  const isStream = type.startsWith("text/event-stream");
-  const isBounded = isStream || type.startsWith("application/json");
+async function* limitFrames(pieces: AsyncIterable<Uint8Array>, errors: ProviderErrors): AsyncGenerator<Uint8Array, void> {
   const frames = new FrameLength();
-  let size = 0;
   for await (const piece of pieces) {
-    size = isStream ? frames.add(piece) : size + piece.length;
-    if (isBounded && size > maxFrameBytes) throw errors.broken(`sent a frame of more than ${maxFrameBytes} bytes`);
+    if (frames.add(piece) > maxFrameBytes) throw errors.broken(`sent a frame of more than ${maxFrameBytes} bytes`);
     yield piece;
   }
+}
+
+async function* limitSize(pieces: AsyncIterable<Uint8Array>, most: number, errors: ProviderErrors): AsyncGenerator<Uint8Array, void> {
+  let size = 0;
+  for await (const piece of pieces) {
+    size += piece.length;
+    if (size > most) throw errors.broken(`sent a body of more than ${most} bytes`);
+    yield piece;
+  }
+}
+
+async function readWhole(body: AsyncIterable<Uint8Array>, errors: ProviderErrors): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of limitSize(body, maxFrameBytes, errors)) pieces.push(piece);
+  return Buffer.concat(pieces).toString("utf8");
 }
 
 const lineFeed = 0x0a;

@@ -5,36 +5,66 @@
  * Deliberately absent: `name` of a message, for which that interface has no place.
  */
 import type { LanguageModelV3Prompt, SharedV3ProviderOptions } from "@ai-sdk/provider";
-import { isSystemMessage, textOf, type AssistantMessage, type Message, type ToolMessage, type UserPart } from "../domain/message.ts";
+import type { ProviderApi } from "../config/config.ts";
+import { isSystemMessage, textOf, type AssistantMessage, type Message, type ToolCall, type UserPart } from "../domain/message.ts";
+import { anthropicCallIds } from "./ai-sdk-call-ids.ts";
 import { readReplay } from "./ai-sdk-replay.ts";
+import { pairResults } from "./tool-call-pairs.ts";
 
 type PromptMessage = LanguageModelV3Prompt[number];
 type AssistantPart = Extract<PromptMessage, { role: "assistant" }>["content"][number];
 type SdkUserPart = Extract<PromptMessage, { role: "user" }>["content"][number];
 type ToolResultPart = Extract<Extract<PromptMessage, { role: "tool" }>["content"][number], { type: "tool-result" }>;
 
-/** `ref` is the model's own: replays of others are left alone. */
-export function encodePrompt(messages: readonly Message[], ref: string): LanguageModelV3Prompt {
-  const system = messages.filter(isSystemMessage).map((message): PromptMessage => ({ role: "system", content: textOf(message) }));
+export interface PromptContext {
+  /** The model's own `<provider>/<model>`: replays of others are left alone. */
+  readonly ref: string;
+  readonly api: ProviderApi;
+}
+
+export function encodePrompt(messages: readonly Message[], { ref, api }: PromptContext): LanguageModelV3Prompt {
+  const instructions = messages.filter(isSystemMessage).map(textOf);
+  // An empty text is refused, and says nothing.
+  const system = instructions.filter((text) => text !== "").map((content): PromptMessage => ({ role: "system", content }));
+  const idOf = api === "anthropic-messages" ? anthropicCallIds(messages) : ({ id }: Named): string => id;
+  const callOf = pairResults(messages);
+  const results = new Map<Named, ToolResultPart>();
   const turns: PromptMessage[] = [];
-  const toolNames = new Map<string, string>();
   for (const message of messages) {
     if (message.role === "user") turns.push({ role: "user", content: encodeUserParts(message.content) });
     else if (message.role === "assistant") {
-      for (const { id, name } of message.toolCalls) toolNames.set(id, name);
-      const content = encodeAssistant(message, ref);
+      const content = encodeAssistant(message, ref, idOf);
       // Neither API takes an empty message.
       if (content.length > 0) turns.push({ role: "assistant", content });
-    } else if (message.role === "tool") addResult(turns, message, toolNames);
+    } else if (message.role === "tool") {
+      const call = callOf.get(message) ?? { id: message.toolCallId, name: "unknown" };
+      const said = results.get(call)?.output;
+      const value = said?.type === "text" ? `${said.value}\n${textOf(message)}` : textOf(message);
+      const part: ToolResultPart = { type: "tool-result", toolCallId: idOf(call), toolName: call.name, output: { type: "text", value } };
+      // A call has one result: what came for it again is part of that.
+      if (said) results.get(call)!.output = part.output;
+      else {
+        results.set(call, part);
+        addResult(turns, part);
+      }
+    }
   }
-  return [...system, ...turns];
+  const wantsUser = api === "anthropic-messages" || api === "google-generative-ai";
+  return wantsUser && turns.length === 0 ? askLast(system) : [...system, ...turns];
+}
+
+type Named = Pick<ToolCall, "id" | "name">;
+
+/** Both APIs want a user to have spoken: where there are instructions alone, the last of them is the question. */
+function askLast(system: readonly PromptMessage[]): PromptMessage[] {
+  return system.map((message, index): PromptMessage => {
+    if (message.role !== "system" || index < system.length - 1) return message;
+    return { role: "user", content: [{ type: "text", text: message.content }] };
+  });
 }
 
 /** Results of one turn are one message: Anthropic wants them together. */
-function addResult(turns: PromptMessage[], { toolCallId, content }: ToolMessage, toolNames: ReadonlyMap<string, string>): void {
-  const value = content.map((part) => part.text).join("");
-  const toolName = toolNames.get(toolCallId) ?? "unknown";
-  const part: ToolResultPart = { type: "tool-result", toolCallId, toolName, output: { type: "text", value } };
+function addResult(turns: PromptMessage[], part: ToolResultPart): void {
   const last = turns.at(-1);
   if (last?.role === "tool") last.content.push(part);
   else turns.push({ role: "tool", content: [part] });
@@ -50,28 +80,34 @@ function encodeUserParts(parts: readonly UserPart[]): SdkUserPart[] {
   });
 }
 
-function encodeAssistant(message: AssistantMessage, ref: string): AssistantPart[] {
+function encodeAssistant(message: AssistantMessage, ref: string, idOf: (call: Named) => string): AssistantPart[] {
   const replayed = message.replay?.model === ref ? readReplay(message.replay.content) : [];
-  const calls = new Map(message.toolCalls.map((call) => [call.id, call]));
+  const calls = new Set(message.toolCalls);
   const parts: AssistantPart[] = [];
-  const addCall = (id: string, providerOptions?: SharedV3ProviderOptions): void => {
-    const call = calls.get(id);
-    if (!call || !calls.delete(id)) return;
+  const addCall = (call: ToolCall, providerOptions?: SharedV3ProviderOptions): void => {
+    calls.delete(call);
     const input = readArguments(call.arguments);
-    parts.push({ type: "tool-call", toolCallId: id, toolName: call.name, input, ...(providerOptions && { providerOptions }) });
+    parts.push({ type: "tool-call", toolCallId: idOf(call), toolName: call.name, input, ...(providerOptions && { providerOptions }) });
   };
   const text = message.content === "" ? (message.refusal ?? "") : message.content;
   const addText = (said: string, providerOptions?: SharedV3ProviderOptions): void => {
-    if (said !== "") parts.push({ type: "text", text: said, ...(providerOptions && { providerOptions }) });
+    // Blank texts are refused by Anthropic, even its own.
+    if (said !== "" && (providerOptions || said.trim() !== ""))
+      parts.push({ type: "text", text: said, ...(providerOptions && { providerOptions }) });
   };
+  // A replay is of one reply, whose calls have different ids.
+  const byId = replayed.length === 0 ? undefined : new Map(message.toolCalls.map((call) => [call.id, call]));
   for (const part of replayed) {
     if (part.type === "reasoning") {
       parts.push({ type: "reasoning", text: part.text, ...(part.metadata && { providerOptions: part.metadata }) });
     } else if (part.type === "text") addText(part.text ?? text, part.metadata);
-    else addCall(part.id, part.metadata);
+    else {
+      const call = byId?.get(part.id);
+      if (call && calls.has(call)) addCall(call, part.metadata);
+    }
   }
   if (!replayed.some(({ type }) => type === "text")) addText(text);
-  for (const { id } of message.toolCalls) addCall(id);
+  for (const call of calls) addCall(call);
   return parts;
 }
 

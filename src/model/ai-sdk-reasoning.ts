@@ -8,9 +8,22 @@ import type { ModelRequest } from "../domain/model.ts";
 
 type Options = { [name: string]: JSONValue | undefined };
 
-/** Tokens to think with. Anthropic takes no fewer than 1024. */
+export interface AnthropicReasoning {
+  readonly thinking?:
+    | { readonly type: "disabled" }
+    | { readonly type: "adaptive"; readonly display: "summarized" }
+    | { readonly type: "enabled"; readonly budgetTokens: number };
+  readonly effort?: string;
+}
+
+/** Fewer Anthropic does not take. */
+const leastBudget = 1024;
+/** What a thinking model keeps of a limit to answer with. */
+const leastAnswer = 1024;
+
+/** Tokens to think with. */
 const budgets: ReadonlyMap<string, number> = new Map([
-  ["minimal", 1024],
+  ["minimal", leastBudget],
   ["low", 2048],
   ["medium", 8192],
   ["high", 24_576],
@@ -18,31 +31,36 @@ const budgets: ReadonlyMap<string, number> = new Map([
   ["max", 32_768],
 ]);
 
-export function anthropicReasoning({ messages, tools, toolChoice, settings }: ModelRequest, modelId: string): Options {
+export interface AskedModel {
+  readonly modelId: string;
+  /** Its `<provider>/<model>`. */
+  readonly ref: string;
+  /** Tokens of the whole reply, reasoning included: a budget that does not fit is cut, or left out. */
+  readonly limit: number | undefined;
+}
+
+export function anthropicReasoning(request: ModelRequest, { modelId, ref, limit = Infinity }: AskedModel): AnthropicReasoning {
+  const { messages, tools, toolChoice, settings } = request;
   const effort = settings.reasoningEffort;
   if (effort === undefined) return {};
   if (effort === "none") return { thinking: { type: "disabled" } };
-  const budgetTokens = budgetOf(effort);
+  const budgetTokens = Math.min(budgetOf(effort), limit - leastAnswer);
   if (takesEffort(modelId)) {
     return { thinking: { type: "adaptive", display: "summarized" }, effort: effort === "minimal" ? "low" : effort };
   }
   // Models of that time refuse to think on when the thoughts behind a call are gone, as they are for callers without a session.
-  const isUnsigned = messages.some(
-    (message, index) => message.role === "assistant" && !message.replay && message.toolCalls.length > 0 && isOpenTurn(messages, index),
+  const openTurn = messages.slice(messages.findLastIndex(({ role }) => role === "user") + 1);
+  const isUnsigned = openTurn.some(
+    (message) => message.role === "assistant" && message.replay?.model !== ref && message.toolCalls.length > 0,
   );
   // And to think when a call is demanded: the demand counts for more.
   const isForced = tools.length > 0 && (toolChoice === "required" || typeof toolChoice === "object");
-  return isUnsigned || isForced ? {} : { thinking: { type: "enabled", budgetTokens } };
+  return isUnsigned || isForced || budgetTokens < leastBudget ? {} : { thinking: { type: "enabled", budgetTokens } };
 }
 
 /** Claude models since 4.6. Others that speak Anthropic's protocol know the budget. */
 function takesEffort(modelId: string): boolean {
   return /claude-/u.test(modelId) && !/claude-(?:instant|v?[123]\b|[a-z]+-4(?!-[6-9](?!\d)))/u.test(modelId);
-}
-
-/** No user has spoken since. */
-function isOpenTurn(messages: ModelRequest["messages"], index: number): boolean {
-  return !messages.slice(index + 1).some(({ role }) => role === "user");
 }
 
 export function googleReasoning(effort: string | undefined, modelId: string): Options {

@@ -18,9 +18,15 @@ interface Open {
   metadata: SharedV3ProviderMetadata | undefined;
 }
 
+/** What a part costs beside its text, about. */
+const partSize = 128;
+
 /** Gathers the parts of one reply. */
 export class ReplayRecorder {
   readonly #parts: Open[] = [];
+  readonly #newest = new Map<ReplayPart["type"], Open>();
+  /** Of all that was added, in characters. */
+  size = 0;
 
   /** A piece of the part `id`, which is a new one when it is not the newest of its type. */
   add(
@@ -28,10 +34,16 @@ export class ReplayRecorder {
     id: string,
     { text = "", metadata }: { text?: string; metadata?: SharedV3ProviderMetadata | undefined },
   ): void {
-    let part = this.#parts.findLast((one) => one.type === type);
-    if (part?.id !== id) this.#parts.push((part = { type, id, text: "", metadata: undefined }));
+    let part = this.#newest.get(type);
+    if (part?.id !== id) {
+      part = { type, id, text: "", metadata: undefined };
+      this.#parts.push(part);
+      this.#newest.set(type, part);
+      this.size += partSize + id.length;
+    }
     part.text += text;
     if (metadata) part.metadata = merge(part.metadata, metadata);
+    this.size += text.length + (metadata ? JSON.stringify(metadata).length : 0);
   }
 
   /** Undefined when nothing of it is signed: then text and tool calls say it all. */

@@ -13,6 +13,8 @@ import type { ProviderErrors } from "./provider-errors.ts";
 
 /** Far above what models ask for at a time, and few enough to run and to keep. */
 const maxCalls = 256;
+/** Of all that one reply says, what its provider wants back of it included: it is kept until its turn ends. In characters. */
+const maxReplySize = 8 * 1024 * 1024;
 
 interface Call {
   readonly index: number;
@@ -67,8 +69,13 @@ export class SdkReplyDecoder {
 
   #addText(type: "text" | "reasoning", part: Extract<LanguageModelV3StreamPart, { type: `${"text" | "reasoning"}-${string}` }>): void {
     const text = "delta" in part ? part.delta : "";
-    this.#replay.add(type, part.id, { text, metadata: part.providerMetadata });
+    this.#keep(type, part.id, { text, metadata: part.providerMetadata });
     if (text !== "") this.events.push({ type: `${type}_delta`, text });
+  }
+
+  #keep(...piece: Parameters<ReplayRecorder["add"]>): void {
+    this.#replay.add(...piece);
+    if (this.#replay.size > maxReplySize) throw this.#errors.broken(`sent more than ${maxReplySize} characters in one reply`);
   }
 
   #open(id: string, name: string, isRaw: boolean): Call {
@@ -78,7 +85,7 @@ export class SdkReplyDecoder {
     const ownId = id === "" || this.#calls.has(id) ? `call_${randomBytes(12).toString("hex")}` : id;
     const call: Call = { index: this.#count++, ownId, isRaw, hasArguments: false, isOver: false };
     this.#calls.set(id, call);
-    this.#replay.add("tool-call", ownId, {});
+    this.#keep("tool-call", ownId, {});
     this.events.push({ type: "tool_call_start", index: call.index, id: ownId, name });
     return call;
   }
@@ -99,7 +106,7 @@ export class SdkReplyDecoder {
       this.events.push({ type: "tool_call_delta", index: call.index, arguments: part.input });
     }
     call.isOver = true;
-    this.#replay.add("tool-call", call.ownId, { metadata: part.providerMetadata });
+    this.#keep("tool-call", call.ownId, { metadata: part.providerMetadata });
   }
 
   #finish({ unified, raw }: LanguageModelV3FinishReason, usage: LanguageModelV3Usage): void {

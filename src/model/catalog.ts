@@ -4,7 +4,7 @@
  * Deliberately absent: asking providers what they offer. A provider without a `models` list takes any model id.
  */
 import type { Agent } from "undici";
-import type { ProviderConfig } from "../config/config.ts";
+import type { ProviderApi, ProviderConfig } from "../config/config.ts";
 import type { Model, ModelCatalog } from "../domain/model.ts";
 import { aiSdkModel } from "./ai-sdk.ts";
 import { builtinModel, builtinRef } from "./builtin.ts";
@@ -33,7 +33,8 @@ export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCat
     const provider = slash > 0 && modelId !== "" && ref.length <= maxRefLength ? byId.get(ref.slice(0, slash)) : undefined;
     if (!provider || provider.api === "llama") return undefined;
     if (provider.api === "builtin") return modelId === "offline" ? builtinModel(ref) : undefined;
-    if (provider.models.length > 0 && !provider.models.some((model) => model.id === modelId)) return undefined;
+    const isListed = provider.models.some((model) => model.id === modelId);
+    if (!isListed && (provider.models.length > 0 || !isPlainId(modelId, provider.api))) return undefined;
     const adapt = provider.api === "openai-completions" ? openaiCompatibleModel : aiSdkModel;
     return adapt(provider, modelId, openPool);
   }
@@ -60,6 +61,16 @@ export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCat
       await (await pool)?.destroy();
     },
   };
+}
+
+/**
+ * Whether an id that a caller may have made up names a model and nothing else: packages put it into addresses. On OpenAI's
+ * wire it is in the body, where it may be anything.
+ */
+function isPlainId(modelId: string, api: ProviderApi): boolean {
+  if (api === "openai-completions") return true;
+  if (api === "google-generative-ai" && !/^(?:(?:models|tunedModels)\/)?[\w.-]+$/u.test(modelId)) return false;
+  return !/[?#%\\\s\p{Cc}]|\/\/|(?:^|\/)\.{1,2}(?:\/|$)/u.test(modelId);
 }
 
 /** `<provider>/*` stands for any model id of a provider without a list. */

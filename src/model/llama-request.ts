@@ -8,9 +8,14 @@ import type { Message, ToolCall } from "../domain/message.ts";
 import { isSystemMessage, textOf } from "../domain/message.ts";
 import type { ModelRequest } from "../domain/model.ts";
 import type { Llama, LlamaFunctionCall, LlamaGenerateOptions, LlamaHistory } from "./llama-binding.ts";
+import { pairResults } from "./tool-call-pairs.ts";
 
 export function encodeHistory(messages: readonly Message[]): LlamaHistory {
-  const results = new Map(messages.flatMap((message) => (message.role === "tool" ? [[message.toolCallId, textOf(message)] as const] : [])));
+  const results = new Map<ToolCall, string>();
+  for (const [message, call] of pairResults(messages)) {
+    const before = results.get(call);
+    results.set(call, before === undefined ? textOf(message) : `${before}\n${textOf(message)}`);
+  }
   const system = messages.filter(isSystemMessage).map(textOf).join("\n\n");
   const turns: Turn[] = [];
   for (const message of messages) {
@@ -43,14 +48,15 @@ function openReply(turns: Turn[]): (string | LlamaFunctionCall)[] {
   return response;
 }
 
-function encodeCall({ id, name, arguments: text }: ToolCall, results: ReadonlyMap<string, string>): LlamaFunctionCall {
+function encodeCall(call: ToolCall, results: ReadonlyMap<ToolCall, string>): LlamaFunctionCall {
+  const { name, arguments: text } = call;
   let params: unknown = text;
   try {
     params = JSON.parse(text === "" ? "{}" : text);
   } catch {
     // What the model wrote and is no JSON is shown to it as it was.
   }
-  return { type: "functionCall", name, params, result: results.get(id) ?? "" };
+  return { type: "functionCall", name, params, result: results.get(call) ?? "" };
 }
 
 type Chosen = Omit<LlamaGenerateOptions, "signal" | "contextShift" | "onResponseChunk" | "onFunctionCallParamsChunk">;

@@ -12,16 +12,18 @@ import { drain, EventStreamBody, WholeBody, type ReplyBody } from "./openai-body
 import { Connection, type Pool, type RequestOptions } from "./provider-connection.ts";
 import { ProviderErrors } from "./provider-errors.ts";
 import { ReplyDecoder } from "./openai-reply.ts";
-import { encodeRequest } from "./openai-request.ts";
+import { encodeRequest, type DefaultLimit } from "./openai-request.ts";
 
 /** How long the rest of a reply may take after its finish reason: usage, `[DONE]`, the end. */
 const afterFinishMs = 5000;
 
 export function openaiCompatibleModel(provider: ProviderConfig, modelId: string, pool: Pool): Model {
   const connection = new Connection(pool, new ProviderErrors(provider), chatCompletionsOf(provider));
+  const defaultLimit = defaultLimitOf(provider, modelId);
+  const encode = (request: ModelRequest): string => encodeRequest(modelId, request, defaultLimit);
   return {
     ...describeModel(provider, modelId),
-    stream: (request, signal) => ({ [Symbol.asyncIterator]: () => new ReplyStream(connection, modelId, request, signal) }),
+    stream: (request, signal) => ({ [Symbol.asyncIterator]: () => new ReplyStream(connection, () => encode(request), signal) }),
   };
 }
 
@@ -44,13 +46,23 @@ function chatCompletionsOf({ baseUrl, apiKey, headers, timeoutMs }: ProviderConf
   };
 }
 
+/**
+ * OpenAI refuses `max_tokens` for its newer models, and servers like it may not know the newer name. A limit as large as
+ * the context limits nothing, and some servers refuse it because nothing would be left for the prompt.
+ */
+function defaultLimitOf({ baseUrl, models }: ProviderConfig, modelId: string): DefaultLimit | undefined {
+  const { maxTokens, contextWindow = Infinity } = models.find(({ id }) => id === modelId) ?? {};
+  if (maxTokens === undefined || maxTokens >= contextWindow) return undefined;
+  const isOpenai = /(?:^|\.)(?:api\.openai\.com|openai\.azure\.com)$/u.test(new URL(baseUrl).hostname);
+  return isOpenai ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens };
+}
+
 type Step = IteratorResult<ModelEvent, undefined>;
 const over: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
   readonly #connection: Connection;
-  readonly #modelId: string;
-  readonly #request: ModelRequest;
+  readonly #encode: () => string;
   readonly #signal: AbortSignal;
   readonly #decoder: ReplyDecoder;
   readonly #closer = new AbortController();
@@ -66,10 +78,9 @@ class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
   #isComplete = false;
   #isOver = false;
 
-  constructor(connection: Connection, modelId: string, request: ModelRequest, signal: AbortSignal) {
+  constructor(connection: Connection, encode: () => string, signal: AbortSignal) {
     this.#connection = connection;
-    this.#modelId = modelId;
-    this.#request = request;
+    this.#encode = encode;
     this.#signal = signal;
     this.#decoder = new ReplyDecoder(connection.errors);
   }
@@ -115,7 +126,7 @@ class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
 
   async #open(): Promise<ReplyBody> {
     this.#signal.addEventListener("abort", this.#close, { once: true });
-    const { headers, body } = await this.#connection.request(encodeRequest(this.#modelId, this.#request), this.#closer.signal);
+    const { headers, body } = await this.#connection.request(this.#encode(), this.#closer.signal);
     this.#pieces = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
     const { errors } = this.#connection;
     const type = String(headers["content-type"] ?? "text/event-stream").toLowerCase();

@@ -7,7 +7,12 @@
 import type { Message, UserPart } from "../domain/message.ts";
 import type { ModelRequest, ModelSettings, ResponseFormat, ToolChoice, ToolDefinition } from "../domain/model.ts";
 
-export function encodeRequest(modelId: string, { messages, tools, toolChoice, settings }: ModelRequest): string {
+/** What is sent when the request names no limit of tokens, in the field that the provider knows. */
+export type DefaultLimit = { readonly max_tokens: number } | { readonly max_completion_tokens: number };
+
+export function encodeRequest(modelId: string, request: ModelRequest, defaultLimit?: DefaultLimit): string {
+  const { messages, tools, toolChoice, settings } = request;
+  const isLimited = settings.maxTokens !== undefined || settings.maxCompletionTokens !== undefined;
   const hasTools = tools.length > 0;
   return JSON.stringify({
     model: modelId,
@@ -15,6 +20,7 @@ export function encodeRequest(modelId: string, { messages, tools, toolChoice, se
     stream: true,
     stream_options: { include_usage: true },
     ...encodeSettings(settings),
+    ...(isLimited ? {} : defaultLimit),
     // OpenAI refuses these two when no tools are offered.
     tools: hasTools ? tools.map(encodeTool) : undefined,
     tool_choice: hasTools && toolChoice !== undefined ? encodeToolChoice(toolChoice) : undefined,

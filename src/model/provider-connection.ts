@@ -47,7 +47,8 @@ export class Connection {
       const { error, mayRetry } = outcome;
       const least = backOffMs[attempt];
       if (!mayRetry || least === undefined || (error.retryAfterMs ?? 0) > maxRetryAfterMs) throw error;
-      await sleep(error.retryAfterMs ?? least * (0.75 + Math.random() / 2), undefined, { signal });
+      // A wait of nothing, or until a moment that is past, is no reason to press on at once.
+      await sleep(Math.max(error.retryAfterMs ?? 0, least * (0.75 + Math.random() / 2)), undefined, { signal });
     }
   }
 

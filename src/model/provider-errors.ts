@@ -3,7 +3,7 @@
  *
  * The words are bounded and never hold a key: neither ours nor anything that looks like one.
  */
-import { GatewayError, type ErrorCode } from "../domain/errors.ts";
+import { GatewayError, type ErrorCode, type GatewayErrorOptions } from "../domain/errors.ts";
 import type { ProviderConfig } from "../config/config.ts";
 
 const maxWordsLength = 500;
@@ -19,33 +19,33 @@ export class ProviderErrors {
     this.#who = `The model provider '${id}'`;
     const named = Object.entries(options).filter(([name]) => /key|token|secret|password|authorization/iu.test(name));
     const texts = [...Object.values(headers), ...named.map(([, value]) => (typeof value === "string" ? value : ""))];
-    this.#secrets = [apiKey, ...texts.flatMap((value) => value.split(/\s+/u))].filter(({ length }) => length >= 6);
+    const secrets = [apiKey, ...texts.flatMap((value) => value.split(/\s+/u))].filter(({ length }) => length >= 6);
+    this.#secrets = secrets.flatMap((secret) => [secret, ...inBase64(secret)]);
   }
 
   /** The provider answered with a status that is not 200. */
   fromStatus(status: number, headers: ReplyHeaders, body: string): GatewayError {
     const said = readError(body);
     const words = said.message === "" ? "" : `: ${this.#clean(said.message)}`;
-    const retryAfterMs = readRetryAfter(headers) ?? said.retryAfterMs;
-    const options = {
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...(said.param === undefined ? {} : { param: said.param }),
-    };
-    const error = (code: ErrorCode, what: string) =>
-      new GatewayError(code, endSentence(`${this.#who} ${what} (status ${status})${words}`), options);
+    const error = (code: ErrorCode, what: string, about: GatewayErrorOptions = {}) =>
+      new GatewayError(code, endSentence(`${this.#who} ${what} (status ${status})${words}`), about);
     // Google refuses a wrong key as a wrong argument.
     const isKeyRefused = status === 401 || status === 403 || /API_KEY_INVALID/u.test(said.code ?? "");
     if (isKeyRefused) return error("upstream_error", "did not accept the gateway's credentials");
     if (status === 400 || status === 413 || status === 422) {
+      // Only here is it the caller's request that is at fault, and only elsewhere does waiting help.
+      const about = said.param === undefined ? {} : { param: said.param };
       return isContextOverflow(said)
-        ? error("context_length_exceeded", "found the input too long")
-        : error("upstream_rejected", "rejected the request");
+        ? error("context_length_exceeded", "found the input too long", about)
+        : error("upstream_rejected", "rejected the request", about);
     }
     if (status === 404) return error("upstream_error", "does not know the model or the address it was asked for");
-    if (status === 408) return error("upstream_timeout", "took too long");
-    if (status === 429) return error("upstream_rate_limited", "is limiting requests");
     if (status >= 300 && status < 400) return error("upstream_error", "answered with a redirect, which is not followed");
-    return error("upstream_error", status >= 500 ? "failed" : "gave an answer that is no completion");
+    const retryAfterMs = readRetryAfter(headers) ?? said.retryAfterMs;
+    const later = retryAfterMs === undefined ? {} : { retryAfterMs };
+    if (status === 408) return error("upstream_timeout", "took too long", later);
+    if (status === 429) return error("upstream_rate_limited", "is limiting requests", later);
+    return status >= 500 ? error("upstream_error", "failed", later) : error("upstream_error", "gave an answer that is no completion");
   }
 
   /** The connection could not be made, broke or timed out. */
@@ -57,8 +57,10 @@ export class ProviderErrors {
     return new GatewayError("upstream_error", `${this.#who} ${what}${code === "" ? "" : ` (${code})`}.`, { cause: thrown });
   }
 
-  /** An error object inside a reply that began as a good one. */
+  /** An error object inside a reply that began as a good one: what it would have been before it, as far as it says. */
   fromReply(error: unknown): GatewayError {
+    const status = statusOf(error);
+    if (status !== undefined) return this.fromStatus(status, {}, JSON.stringify(error));
     const { message } = readErrorValue(error);
     return new GatewayError("upstream_error", endSentence(`${this.#who} failed${message === "" ? "" : `: ${this.#clean(message)}`}`));
   }
@@ -99,7 +101,53 @@ function codeOf(thrown: unknown): string {
   return typeof code === "string" ? code : "";
 }
 
-interface ProviderWords {
+/** Errors inside a reply have no status; these are the ones that they would have had before it. */
+const statuses: ReadonlyMap<string, number> = new Map([
+  ["invalid_request_error", 400],
+  ["context_length_exceeded", 400],
+  ["authentication_error", 401],
+  ["invalid_api_key", 401],
+  ["permission_error", 403],
+  ["not_found_error", 404],
+  ["model_not_found", 404],
+  ["request_too_large", 413],
+  ["rate_limit_error", 429],
+  ["rate_limit_exceeded", 429],
+  ["insufficient_quota", 429],
+  ["api_error", 500],
+  ["timeout_error", 504],
+  ["overloaded_error", 529],
+  ["INVALID_ARGUMENT", 400],
+  ["UNAUTHENTICATED", 401],
+  ["PERMISSION_DENIED", 403],
+  ["RESOURCE_EXHAUSTED", 429],
+  ["UNAVAILABLE", 503],
+]);
+
+/** The status that an error inside a reply names, by number or by name. Undefined where it names none that means something here. */
+export function statusOf(value: unknown): number | undefined {
+  const first: unknown = Array.isArray(value) ? value[0] : value;
+  if (typeof first !== "object" || first === null) return undefined;
+  const { error, code, status, type } = first as { readonly [key: string]: unknown };
+  if (error !== undefined && error !== null) return statusOf(error);
+  const said = [code, status, type].filter((one) => typeof one === "number" || typeof one === "string");
+  const numbers = said.map(Number).filter((number) => meaningful.has(number) || (number >= 500 && number < 600));
+  return numbers[0] ?? said.map((name) => statuses.get(String(name))).find((number) => number !== undefined);
+}
+
+const meaningful = new Set([400, 401, 403, 404, 408, 413, 422, 429]);
+
+/** What it looks like inside the Base64 of a longer text, wherever it stands there; both alphabets. */
+function inBase64(secret: string): string[] {
+  const forms = [0, 1, 2].map((shift) => {
+    const bytes = Buffer.from(" ".repeat(shift) + secret);
+    // Without the characters at the ends that also say something about what stands beside it.
+    return bytes.toString("base64").slice(Math.ceil((shift * 4) / 3), Math.floor((bytes.length * 4) / 3));
+  });
+  return [...forms, ...forms.map((form) => form.replaceAll("+", "-").replaceAll("/", "_"))];
+}
+
+export interface ProviderWords {
   readonly message: string;
   readonly code?: string;
   readonly param?: string;
@@ -118,7 +166,7 @@ function readError(body: string): ProviderWords {
 }
 
 /** `{error: {message}}`, `{error: "…"}`, `{message}`, `{detail: "…"}`, `{detail: [{msg}]}` and plain strings. */
-function readErrorValue(value: unknown): ProviderWords {
+export function readErrorValue(value: unknown): ProviderWords {
   if (typeof value === "string") return { message: value };
   if (typeof value !== "object" || value === null) return { message: "" };
   const { error, message, detail, details: more, code, type, status, param } = value as { readonly [key: string]: unknown };

@@ -10,6 +10,7 @@ import { ArgumentsCheck } from "./arguments-check.ts";
 import { calculator } from "./calculator.ts";
 import { createHttpFetch } from "./http-fetch.ts";
 import { memoryRecall, memorySave } from "./memory-tools.ts";
+import { SchemaChecker } from "./schema-checker.ts";
 import { limitOutput } from "./tool-output.ts";
 import { DeadlineOver, withDeadline } from "./until-aborted.ts";
 
@@ -23,6 +24,8 @@ const currentTime: Tool = {
 };
 
 export const builtInTools: readonly Tool[] = [calculator, currentTime, memorySave, memoryRecall, createHttpFetch()];
+
+const maxArgumentDepth = 64;
 
 export interface ToolOutcome {
   readonly content: string;
@@ -45,12 +48,13 @@ export interface ToolSource {
 export class AgentTools {
   readonly #builtIn: readonly Tool[];
   readonly #source: ToolSource | undefined;
-  readonly #arguments = new ArgumentsCheck();
+  readonly #arguments: ArgumentsCheck;
 
   /** The names of `source`'s tools contain `__`, so that none is a built-in one's. */
-  constructor(builtIn = builtInTools, source?: ToolSource) {
+  constructor(builtIn = builtInTools, source?: ToolSource, schemas = new SchemaChecker()) {
     this.#source = source;
     this.#builtIn = builtIn;
+    this.#arguments = new ArgumentsCheck(schemas);
   }
 
   /** The tools that `agent` has at the moment, the built-in ones first. Rejects only with the signal's reason. */
@@ -73,8 +77,18 @@ export class AgentTools {
     if (!tool) return failure(`There is no tool named '${call.name}'. Tools: ${[...tools.keys()].join(", ") || "none"}.`);
     const args = parseArguments(call.arguments);
     if (args === undefined) return failure("The arguments are not a JSON object.");
-    const problem = await this.#arguments.problemOf(args, tool);
+    if (isDeep(args)) return failure(`The arguments are nested deeper than ${maxArgumentDepth} levels.`);
+    const problem = await this.#problemOf(args, tool, context.signal);
     return problem === undefined ? execute(tool, args, context) : failure(`The arguments are wrong: ${problem}.`);
+  }
+
+  async #problemOf(args: JsonObject, tool: Tool, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return await this.#arguments.problemOf(args, tool, signal);
+    } catch {
+      signal.throwIfAborted();
+      return "they cannot be checked at the moment";
+    }
   }
 }
 
@@ -88,6 +102,16 @@ async function execute(tool: Tool, args: JsonObject, context: ToolContext): Prom
     if (thrown instanceof DeadlineOver) return failure(`The tool did not finish within ${timeoutMs} ms and was stopped.`);
     return failure(thrown instanceof Error ? thrown.message : String(thrown));
   }
+}
+
+/** Whoever takes the arguments over may read them recursively. */
+function isDeep(args: JsonObject): boolean {
+  let level: object[] = [args];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxArgumentDepth) return true;
+    level = level.flatMap((node) => Object.values(node).filter((child): child is object => typeof child === "object" && child !== null));
+  }
+  return false;
 }
 
 function failure(message: string): ToolOutcome {

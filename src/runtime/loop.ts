@@ -20,7 +20,6 @@ import {
 import type { RunEvent } from "../domain/run.ts";
 import type { ToolContext } from "../domain/tool.ts";
 import type { AgentTools, ToolSet } from "./agent-tools.ts";
-import type { CallLog } from "./call-log.ts";
 import { ModelLine } from "./model-line.ts";
 import type { ReplyFormatChecker } from "./reply-format.ts";
 import { Speech } from "./speech.ts";
@@ -35,6 +34,8 @@ export interface LoopInput {
   readonly callerTools: readonly ToolDefinition[];
   /** Speaks of the caller's tools. */
   readonly toolChoice: ToolChoice | undefined;
+  /** See `RunRequest`. */
+  readonly isFolded: boolean;
   readonly settings: ModelSettings;
   readonly formats: ReplyFormatChecker;
   readonly maxTurns: number;
@@ -45,8 +46,10 @@ export interface LoopInput {
 const maxParallelCalls = 8;
 
 export async function* runTurns(input: LoopInput): AsyncGenerator<RunEvent> {
-  const { callerTools, toolChoice, settings, toolContext } = input;
+  const { toolChoice, settings, toolContext } = input;
   const { signal } = toolContext;
+  // "none" speaks of the caller's tools: they are not offered, and a call that the model makes up all the same is not theirs.
+  const callerTools = toolChoice === "none" ? [] : input.callerTools;
   const isForced = toolChoice === "required" || typeof toolChoice === "object";
   const toolSet = isForced ? noTools : await input.tools.open(toolContext.agent, signal);
   const offered = offerTools(callerTools, toolChoice, toolSet);
@@ -66,17 +69,18 @@ export async function* runTurns(input: LoopInput): AsyncGenerator<RunEvent> {
         for await (const event of model.stream(request, signal)) {
           const said = reply.take(event);
           if (!said) continue;
-          hasBeenSeen ||= isSeen(said);
+          hasBeenSeen ||= !input.isFolded && isSeen(said);
           yield said;
         }
         answered = reply.finish && reply;
       } catch (thrown) {
         signal.throwIfAborted();
         yield line.fallBack(thrown, hasBeenSeen);
+        speech.takeBack();
       }
     }
     const { calls } = answered;
-    if (isForced) checkChoice(toolChoice, calls);
+    if (isForced) checkChoice(toolChoice, answered);
     budget.spend(answered.finish.usage);
     const { reason, goesOn, kept } = decideEnd(answered, budget);
     if (!goesOn && reason === "stop" && answered.refusal === "")
@@ -106,8 +110,7 @@ const noTools: ToolSet = {
 };
 
 function offerTools(callerTools: readonly ToolDefinition[], toolChoice: ToolChoice | undefined, own: ToolSet) {
-  const tools = [...(toolChoice === "none" ? [] : callerTools), ...own.definitions];
-  // "none" speaks of the caller's tools: not offering them is all it takes.
+  const tools = [...callerTools, ...own.definitions];
   return { tools, ...(toolChoice === undefined || toolChoice === "none" ? {} : { toolChoice }) };
 }
 
@@ -146,13 +149,12 @@ function spentBy({ price }: Model, { usage }: Finish): { usage?: Usage; cost?: n
   return usage ? { usage, ...(price ? { cost: costOf(usage, price) } : {}) } : {};
 }
 
-function checkChoice(choice: ToolChoice | undefined, calls: CallLog): void {
+function checkChoice(choice: ToolChoice | undefined, { calls, finish }: TurnReply): void {
   const isMet = typeof choice === "object" ? calls.ofCaller.some((call) => call.name === choice.name) : calls.ofCaller.length > 0;
   if (isMet) return;
   const wanted = typeof choice === "object" ? `the tool '${choice.name}'` : "a tool";
-  throw new GatewayError("tool_choice_unmet", `The model answered without calling ${wanted}, which tool_choice asked for.`, {
-    param: "tool_choice",
-  });
+  const what = finish.reason === "length" ? "came to its token limit before it called" : "answered without calling";
+  throw new GatewayError("tool_choice_unmet", `The model ${what} ${wanted}, which tool_choice asked for.`, { param: "tool_choice" });
 }
 
 function isJson({ responseFormat }: ModelSettings): boolean {

@@ -1,21 +1,28 @@
 /** What an MCP server's process says on its standard error, a line of our log each, for who looks why it fails. */
 import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
+import { stripVTControlCharacters } from "node:util";
 import type { Logger } from "pino";
+import type { Hide } from "./mcp-secrets.ts";
 
 /** Longer lines are cut: the process may say anything. */
 const maxLineLength = 2_000;
-/** Shorter ones are no secrets, and would blacken every other word. */
-const minSecretLength = 6;
 
-/** Reads `stream` to its end, at whatever level the log is: a full pipe would stop the process. */
-export function logLines(stream: Readable, log: Logger, secrets: readonly string[]): void {
-  const hidden = secrets.filter((secret) => secret.length >= minSecretLength);
+/**
+ * Reads `stream` to its end, at whatever level the log is: a full pipe would stop the process. Each line that is not
+ * empty goes to `onLine` as well, without secrets and control characters.
+ */
+export function logLines(stream: Readable, log: Logger, hide: Hide, onLine: (line: string) => void): void {
   const decoder = new StringDecoder();
   let line = "";
   const say = (text: string): void => {
-    const shown = hidden.reduce((left, secret) => left.replaceAll(secret, "[hidden]"), text).trimEnd();
-    if (shown !== "") log.debug({ stderr: shown.slice(0, maxLineLength) }, "MCP server says");
+    const shown = stripVTControlCharacters(hide(text))
+      .replaceAll(/\p{Cc}/gu, " ")
+      .trimEnd()
+      .slice(0, maxLineLength);
+    if (shown === "") return;
+    log.debug({ stderr: shown }, "MCP server says");
+    onLine(shown);
   };
   stream.on("data", (piece: Buffer) => {
     const [first = "", ...rest] = decoder.write(piece).split("\n");

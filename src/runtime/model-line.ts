@@ -1,7 +1,7 @@
 /**
  * The models a run may ask, in their order: the agent's own first, then its fallbacks.
  *
- * The next one is asked only while the caller has seen nothing of the run, and only when the model is at fault, not the
+ * The next one is asked only while the caller has seen nothing of the run, and only when the first is at fault, not the
  * request. A run stays with the model it fell back to: the one before has just failed.
  */
 import { GatewayError, type ErrorCode } from "../domain/errors.ts";
@@ -13,8 +13,7 @@ const faultsOfModel: ReadonlySet<ErrorCode> = new Set(["upstream_error", "upstre
 export class ModelLine {
   readonly #models: readonly Model[];
   #at = 0;
-  /** Of the agent's own model: what its caller should hear when nobody answers. */
-  #firstFailure: GatewayError | undefined;
+  readonly #failures: { readonly ref: string; readonly error: GatewayError }[] = [];
 
   /** `models` is not empty. */
   constructor(models: readonly Model[]) {
@@ -27,20 +26,23 @@ export class ModelLine {
 
   /** Moves on to the next model and returns the event that says so; throws when there is none, or none may be asked. */
   fallBack(thrown: unknown, hasBeenSeen: boolean): RunEvent {
-    const isItsFault = thrown instanceof GatewayError && faultsOfModel.has(thrown.code);
-    if (!isItsFault || hasBeenSeen) throw thrown;
-    this.#firstFailure ??= thrown;
+    if (!(thrown instanceof GatewayError) || hasBeenSeen) throw thrown;
+    // Whatever a fallback has against the request, the agent's own model failed first, and that is what its caller hears.
+    if (!faultsOfModel.has(thrown.code) && this.#failures.length === 0) throw thrown;
     const from = this.current.ref;
-    if (this.#at + 1 === this.#models.length) throw this.#allFailed(this.#firstFailure);
+    this.#failures.push({ ref: from, error: thrown });
+    if (this.#at + 1 === this.#models.length) throw this.#allFailed();
     this.#at++;
     return { type: "model_fallback", from, to: this.current.ref, error: thrown };
   }
 
-  #allFailed(first: GatewayError): GatewayError {
-    const others = this.#models.slice(1).map((model) => model.ref);
-    if (others.length === 0) return first;
-    const { code, message, param, retryAfterMs, cause } = first;
-    return new GatewayError(code, `${message} So did the fallbacks: ${others.join(", ")}.`, {
+  /** What became of the agent's own model is what its caller should act on; the others' words follow. */
+  #allFailed(): GatewayError {
+    const [first, ...others] = this.#failures;
+    if (others.length === 0) return first!.error;
+    const { code, message, param, retryAfterMs, cause } = first!.error;
+    const words = others.map(({ ref, error }) => ` Its fallback ${ref} failed too: ${error.message}`);
+    return new GatewayError(code, message + words.join(""), {
       cause,
       ...(param === undefined ? {} : { param }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),

@@ -7,7 +7,8 @@ import { type WorkerLimits, WorkerProcess, WorkerStopped } from "./worker-proces
 /** `costly`: it went over its time or memory. `long`: its text has more characters than asked for. */
 export type PdfOutcome = PdfText | { readonly problem: "costly" };
 
-const defaultLimits: WorkerLimits = { timeoutMs: 15_000, maxMemoryMb: 384 };
+/** Five waiting files of the largest size are 25 MB, and their requests with them. */
+const defaultLimits: WorkerLimits = { timeoutMs: 10_000, maxMemoryMb: 384, maxWaiting: 16, maxWaitMs: 30_000 };
 
 export class PdfReader {
   readonly #process: WorkerProcess<PdfTask, PdfText>;

@@ -6,14 +6,16 @@
  */
 import { GatewayError } from "../domain/errors.ts";
 import type { JsonObject, ResponseFormat } from "../domain/model.ts";
-import type { SchemaTask, SchemaVerdict } from "./schema-check-worker.ts";
-import { type WorkerLimits, WorkerProcess, WorkerStopped } from "./worker-process.ts";
-
-/** The time is far more than an honest schema takes, and counts the start of the process too. */
-const limits: WorkerLimits = { timeoutMs: 2000, maxMemoryMb: 384 };
+import type { SchemaTask } from "./schema-check-worker.ts";
+import { SchemaChecker } from "./schema-checker.ts";
+import { WorkerStopped } from "./worker-process.ts";
 
 export class ReplyFormatChecker {
-  readonly #schemas = new WorkerProcess<SchemaTask, SchemaVerdict>("schema-check-worker", limits);
+  readonly #schemas: SchemaChecker;
+
+  constructor(schemas = new SchemaChecker()) {
+    this.#schemas = schemas;
+  }
 
   /** Rejects with `invalid_value` (`param` `response_format.json_schema.schema`) when the schema cannot be used. */
   async prepare(format: ResponseFormat | undefined, signal: AbortSignal): Promise<void> {
@@ -42,7 +44,7 @@ export class ReplyFormatChecker {
 
   async #findFault(task: SchemaTask, signal: AbortSignal): Promise<string | undefined> {
     try {
-      const verdict = await this.#schemas.run(task, signal);
+      const verdict = await this.#schemas.check(task, signal);
       return verdict.fault && verdict.why;
     } catch (thrown) {
       if (!(thrown instanceof WorkerStopped)) throw thrown;

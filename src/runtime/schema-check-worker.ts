@@ -68,7 +68,7 @@ function compile(schema: SchemaTask["schema"]): ValidateFunction {
   const known = isOlder ? olderGrammar : grammar;
   if (!known(schema)) {
     const error = mostTelling(known.errors ?? []);
-    throw new Error(`${error.instancePath === "" ? "it" : `'${error.instancePath}'`} ${error.message}`);
+    throw new Error(`${error.instancePath === "" ? "it" : `'${error.instancePath}'`} ${wordsOf(error)}`);
   }
   const ajv = isOlder ? new Ajv(options) : new Ajv2020(options);
   addFormats.default(ajv);
@@ -95,13 +95,20 @@ function readPattern(pattern: string, flags: string): RegExp {
 /** The deepest error is the one to mend; of several there, the last one sums the others up. */
 function mostTelling(errors: readonly ErrorObject[]): ErrorObject {
   const depthOf = ({ instancePath }: ErrorObject): number => instancePath.split("/").length;
-  return errors.reduce((chosen, error) => (depthOf(error) >= depthOf(chosen) ? error : chosen));
+  const deepest = errors.reduce((chosen, error) => (depthOf(error) >= depthOf(chosen) ? error : chosen));
+  // What a value may be is said by one of the branches that the last error sums up.
+  return errors.find(({ keyword, instancePath }) => keyword === "enum" && instancePath === deepest.instancePath) ?? deepest;
 }
 
 function describe(errors: readonly ErrorObject[], value: unknown, schema: SchemaTask["schema"]): string {
   const error = mostTelling(errors);
   const place = placeOf(error.instancePath, value, schema);
-  return shorten(`${place === "" ? "it" : `'${place}'`} ${error.message ?? "does not fit"}`);
+  return shorten(`${place === "" ? "it" : `'${place}'`} ${wordsOf(error)}`);
+}
+
+function wordsOf({ keyword, message = "does not fit", params }: ErrorObject): string {
+  if (keyword !== "enum") return message;
+  return `must be one of: ${(params as { allowedValues: unknown[] }).allowedValues.map((value) => JSON.stringify(value)).join(", ")}`;
 }
 
 /** The path, with `*` for property names that the schema does not have: those are the reply's own words. */

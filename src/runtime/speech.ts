@@ -7,6 +7,7 @@
 export class Speech {
   readonly #isHeld: boolean;
   #hasSpoken = false;
+  #hadSpoken = false;
   /** What the model said in this turn, as it goes into the history. */
   turnText = "";
 
@@ -16,6 +17,12 @@ export class Speech {
 
   startTurn(): void {
     this.turnText = "";
+    this.#hadSpoken = this.#hasSpoken;
+  }
+
+  /** The turn is begun again: what was said in it does not count. */
+  takeBack(): void {
+    this.#hasSpoken = this.#hadSpoken;
   }
 
   /** Takes a piece of the model's text and returns what of it may go out now. */

@@ -7,7 +7,8 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { DeadlineOver, untilAborted, withDeadline } from "./until-aborted.ts";
+import { GatewayError } from "../domain/errors.ts";
+import { DeadlineOver, withDeadline } from "./until-aborted.ts";
 import type { WorkerReply } from "./worker-watch.ts";
 
 export interface WorkerLimits {
@@ -15,6 +16,10 @@ export interface WorkerLimits {
   readonly timeoutMs: number;
   /** Of the whole process, which needs about 100 without any task. */
   readonly maxMemoryMb: number;
+  /** Tasks that may wait for their turn: each holds its data in memory. */
+  readonly maxWaiting: number;
+  /** How long one of them waits at most. */
+  readonly maxWaitMs: number;
 }
 
 /** A task went over its time or memory and was ended. */
@@ -23,6 +28,8 @@ export class WorkerStopped extends Error {
 }
 
 const idleMs = 30_000;
+/** A guess: nobody knows how long the others take. */
+const retryAfterMs = 5000;
 
 export class WorkerProcess<Task, Outcome> {
   readonly #worker: string;
@@ -36,6 +43,7 @@ export class WorkerProcess<Task, Outcome> {
   /** Of the task at work, if any. */
   #stop: AbortController | undefined;
   #isClosed = false;
+  #waiting = 0;
 
   /** `worker` is a file of this folder, without its ending. Tasks and outcomes are plain data. */
   constructor(worker: string, limits: WorkerLimits) {
@@ -43,15 +51,19 @@ export class WorkerProcess<Task, Outcome> {
     this.#limits = limits;
   }
 
-  /** Rejects with `WorkerStopped`, with the signal's reason, or when no process can be had. */
+  /** Rejects with `WorkerStopped`, `too_many_runs` when too many wait or for too long, the signal's reason, or when no process can be had. */
   async run(task: Task, signal: AbortSignal): Promise<Outcome> {
+    if (this.#waiting >= this.#limits.maxWaiting) throw tooMany();
     const before = this.#turn;
     let leave = (): void => undefined;
     const over = new Promise<void>((resolve) => (leave = resolve));
     this.#turn = before.then(() => over);
+    this.#waiting++;
     try {
-      await untilAborted(before, signal);
+      await withDeadline(this.#limits.maxWaitMs, signal, () => before).finally(() => this.#waiting--);
       return await this.#work(task, signal);
+    } catch (thrown) {
+      throw thrown instanceof DeadlineOver ? tooMany() : thrown;
     } finally {
       leave();
     }
@@ -71,6 +83,7 @@ export class WorkerProcess<Task, Outcome> {
     if (this.#isClosed) throw closed();
     clearTimeout(this.#idle);
     const child = (this.#child ??= this.#start());
+    keepAlive(child, true);
     const stop = (this.#stop = new AbortController());
     const onAbort = (): void => stop.abort(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
@@ -87,6 +100,7 @@ export class WorkerProcess<Task, Outcome> {
       throw thrown;
     } finally {
       signal.removeEventListener("abort", onAbort);
+      keepAlive(child, false);
       this.#idle = setTimeout(() => this.#end(), idleMs).unref();
     }
   }
@@ -119,6 +133,18 @@ export class WorkerProcess<Task, Outcome> {
   #forget(child: ChildProcess | undefined): void {
     if (this.#child === child) this.#child = undefined;
   }
+}
+
+/** Whether this process stays for the child's sake: only while it works. */
+function keepAlive(child: ChildProcess, isAtWork: boolean): void {
+  if (isAtWork) child.ref();
+  else child.unref();
+  if (isAtWork) child.channel?.ref();
+  else child.channel?.unref();
+}
+
+function tooMany(): GatewayError {
+  return new GatewayError("too_many_runs", "Too many requests of this kind are being worked on. Try again later.", { retryAfterMs });
 }
 
 function closed(): Error {

@@ -35,7 +35,8 @@ export async function readFile(file: Attachment, limits: AttachmentsConfig, pdfs
     return refuse(outcome.problem === "long" ? tooLong : problems[outcome.problem]);
   }
   const text = decodeText(data);
-  if (text === undefined) return refuse("Only text in UTF-8 and PDF are taken as files. Send images as parts of type 'image_url'.");
+  if (text === undefined)
+    return refuse("Only text in UTF-8 and PDF are taken as files. Save it as one of these; send images as parts of type 'image_url'.");
   return text.length > maxFileCharacters ? refuse(tooLong) : asPart(file.filename, text);
 }
 

@@ -91,7 +91,7 @@ export class ImageReader {
 function notFetched(param: string, cause?: unknown): GatewayError {
   return new GatewayError(
     "unsupported_parameter",
-    "Images are not fetched from this address. Send the image as a data: URL, or list its host in gateway.http.endpoints.chatCompletions.images.urlAllowlist.",
+    "Images are not fetched from this address. Send the image as a data: URL, or set allowUrl: true and list its host in urlAllowlist, both in gateway.http.endpoints.chatCompletions.images.",
     { param, cause },
   );
 }

@@ -1,7 +1,7 @@
 /**
  * Who is calling: one service and one failed-login limiter for every face.
  *
- * Deliberately absent: where the secret travels (a face's business) and what the principal may do.
+ * Deliberately absent: where the secret travels (a face's business) and what the principal may do (`principal.ts`).
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import ipaddr from "ipaddr.js";
@@ -9,6 +9,7 @@ import { RateLimiterMemory } from "rate-limiter-flexible";
 import type { AuthConfig, RateLimitConfig } from "../config/config.ts";
 import { GatewayError } from "../domain/errors.ts";
 import { mainPrincipal, type Principal } from "../domain/principal.ts";
+import { type Holder, holderOf, mainHolder, principalAt } from "./principals.ts";
 
 export interface Credentials {
   /** Undefined when the caller sent none. */
@@ -17,20 +18,30 @@ export interface Credentials {
   readonly address: string;
 }
 
+interface Secret {
+  readonly hash: Buffer;
+  readonly holder: Holder;
+}
+
 export class AuthService {
   readonly #mode: AuthConfig["mode"];
-  readonly #expected: Buffer | undefined;
+  readonly #secrets: readonly Secret[];
+  readonly #now: () => number;
   readonly #limiter: FailedLoginLimiter | undefined;
   /** The decision before the next one; only with a limiter. */
   #previous: Promise<unknown> = Promise.resolve();
 
-  constructor(config: AuthConfig) {
+  constructor(config: AuthConfig, now: () => number = Date.now) {
     this.#mode = config.mode;
-    this.#expected = config.secret === undefined ? undefined : sha256(config.secret);
+    this.#now = now;
+    this.#secrets = [
+      ...(config.secret === undefined ? [] : [{ hash: sha256(config.secret), holder: mainHolder }]),
+      ...config.tokens.map((token) => ({ hash: Buffer.from(token.sha256, "hex"), holder: holderOf(token) })),
+    ];
     this.#limiter = config.rateLimit && new FailedLoginLimiter(config.rateLimit);
   }
 
-  /** Rejects with `too_many_failed_logins` (while locked out even for the right secret) or `invalid_api_key`. */
+  /** Rejects with `too_many_failed_logins` (while locked out even for the right secret) or `invalid_api_key` (also once it has expired). */
   authenticate(credentials: Credentials): Promise<Principal> {
     if (!this.#limiter) return this.#decide(credentials);
     // One at a time: of many secrets that arrive in one go, each must see the failures of those before it.
@@ -43,10 +54,18 @@ export class AuthService {
     if (this.#mode === "none") return mainPrincipal;
     await this.#limiter?.check(address);
     if (secret === undefined) throw new GatewayError("invalid_api_key", this.#howTo("No secret was sent."));
-    // Hashes are compared, so that neither length nor content shows in the time it takes.
-    if (this.#expected && timingSafeEqual(sha256(secret), this.#expected)) return mainPrincipal;
+    const holder = this.#holderOf(secret);
+    if (holder) return principalAt(holder, this.#now());
     await this.#limiter?.countFailure(address);
     throw new GatewayError("invalid_api_key", this.#howTo("The secret that was sent is wrong."));
+  }
+
+  /** Hashes are compared, and always all of them: neither length nor content nor whose it is shows in the time it takes. */
+  #holderOf(secret: string): Holder | undefined {
+    const sent = sha256(secret);
+    let found: Holder | undefined;
+    for (const { hash, holder } of this.#secrets) if (timingSafeEqual(sent, hash)) found = holder;
+    return found;
   }
 
   #howTo(what: string): string {

@@ -68,6 +68,10 @@ export class InstructionService {
 
   async #readText(path: string, name: string): Promise<string | undefined> {
     const text = decode(await readStart(path));
+    if (text.includes("\0")) {
+      this.#log.warn({ path }, "instructions of an agent are not text and are left out");
+      return undefined;
+    }
     if (text.includes("\ufffd")) this.#log.warn({ path }, "instructions of an agent are not all UTF-8; what is not was replaced");
     if (text.trim() === "") return undefined;
     const introduction = `From the workspace file ${name}:\n\n`;
@@ -95,9 +99,10 @@ async function readStart(path: string): Promise<Buffer> {
 }
 
 function decode(bytes: Buffer): string {
-  const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
+  const mark = bytes.toString("hex", 0, 2);
+  const encoding = mark === "fffe" ? "utf-16le" : mark === "feff" ? "utf-16be" : "utf-8";
   // As a stream, so that a character that the end of the buffer cut off is no broken one.
-  return new TextDecoder(isUtf16 ? "utf-16le" : "utf-8").decode(bytes, { stream: bytes.length === maxBytes });
+  return new TextDecoder(encoding).decode(bytes, { stream: bytes.length === maxBytes });
 }
 
 /** At the end of a character. */

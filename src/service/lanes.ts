@@ -46,6 +46,11 @@ export class Lanes {
     return this.#lanes.size;
   }
 
+  /** Whether somebody is in it, at work or waiting. */
+  isOccupied(key: string): boolean {
+    return this.#lanes.has(key);
+  }
+
   /** Throws `session_busy` at once when the queue of this key is full. A signal that has aborted already takes no place. */
   enter(key: string, signal: AbortSignal): LaneTicket {
     const ticket = new Ticket((left) => this.#leave(key, left));

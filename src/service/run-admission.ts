@@ -6,15 +6,18 @@
  */
 import { randomUUID } from "node:crypto";
 import { type Agent, allowsTool } from "../domain/agent.ts";
+import type { Attachment, SentMessage } from "../domain/attachment.ts";
 import { GatewayError } from "../domain/errors.ts";
-import type { Message } from "../domain/message.ts";
+import type { Message, UserPart } from "../domain/message.ts";
 import type { Model, ModelCatalog } from "../domain/model.ts";
-import type { Run, RunRequest } from "../domain/run.ts";
+import { mayNameModel, type Principal } from "../domain/principal.ts";
+import type { Chosen, Run, RunRequest } from "../domain/run.ts";
 import type { ReplyFormatChecker } from "../runtime/reply-format.ts";
 import type { AgentDirectory } from "./agent-directory.ts";
 import type { AttachmentService } from "./attachments.ts";
-import type { LaneTicket, Lanes } from "./lanes.ts";
+import type { RunLoad, RunPlace, RunQueue } from "./run-queue.ts";
 import { type ResolvedSession, resolveSession } from "./session-key.ts";
+import type { SessionService } from "./session-service.ts";
 
 const maxShownRef = 128;
 
@@ -28,8 +31,7 @@ export interface Admitted {
   readonly request: RunRequest;
   /** The request's, their attachments read. */
   readonly messages: readonly Message[];
-  /** Absent for a stateless run: nobody else can have its session. */
-  readonly ticket: LaneTicket | undefined;
+  readonly place: RunPlace;
 }
 
 export interface RunAdmissionParts {
@@ -37,7 +39,8 @@ export interface RunAdmissionParts {
   readonly models: ModelCatalog;
   readonly attachments: AttachmentService;
   readonly formats: ReplyFormatChecker;
-  readonly lanes: Lanes;
+  readonly queue: RunQueue;
+  readonly sessions: SessionService;
 }
 
 export class RunAdmission {
@@ -47,19 +50,24 @@ export class RunAdmission {
     this.#parts = parts;
   }
 
+  get load(): RunLoad {
+    return this.#parts.queue.load;
+  }
+
   /**
-   * Rejects with `model_not_found`, `invalid_value` (session key, tool names, schema, attachments),
-   * `unsupported_parameter` (attachments) or `session_busy`, or with the signal's reason.
+   * Rejects with `model_not_found`, `agent_not_allowed`, `model_not_allowed`, `not_found` (session), `invalid_value` (session
+   * key, tool names, schema, attachments), `unsupported_parameter` (attachments), `session_busy` or `too_many_runs`, or with the signal's reason.
    */
   async admit(request: RunRequest, signal: AbortSignal): Promise<Admitted> {
     const agent = this.#parts.agents.resolve(request);
-    const session = resolveSession(agent.id, request.sessionKey, request.user);
+    const session = resolveSession(agent.id, request);
     const models = this.#findModels(agent, request);
+    await this.#parts.sessions.refuseForeign(session, request.principal);
     checkToolNames(agent, request);
+    refuseUnreadableImages(request.messages, models[0]);
     await this.#parts.formats.prepare(request.settings.responseFormat, signal);
     const messages = await this.#parts.attachments.read(request.messages, signal);
-    refuseUnreadableImages(messages, models[0]);
-    const ticket = session.isStored ? this.#parts.lanes.enter(session.key, signal) : undefined;
+    const place = this.#parts.queue.enter(session, request.principal.name, signal);
     const run = {
       id: randomUUID().replaceAll("-", ""),
       agentId: agent.id,
@@ -67,22 +75,33 @@ export class RunAdmission {
       model: models[0].ref,
       createdAt: Math.floor(Date.now() / 1000),
     };
-    return { run, agent, models, session, request, messages, ticket };
+    return { run, agent, models, session, request, messages, place };
   }
 
   /** Whoever names a model wants that one: an agent's fallbacks stand in for its own model only. */
-  #findModels(agent: Agent, { model: chosen }: RunRequest): readonly [Model, ...Model[]] {
-    if (chosen) return [this.#findModel(chosen.value.trim(), chosen.param)];
+  #findModels(agent: Agent, { model: chosen, principal }: RunRequest): readonly [Model, ...Model[]] {
+    if (chosen) return [this.#findNamed(chosen, principal)];
     return [this.#findModel(agent.model), ...agent.fallbacks.map((ref) => this.#findModel(ref))];
   }
 
-  #findModel(ref: string, param?: string): Model {
+  #findNamed({ value, param }: Chosen, principal: Principal): Model {
+    const model = this.#findModel(value.trim(), param, principal.models);
+    if (mayNameModel(principal, model.ref)) return model;
+    const allowed = principal.models?.length
+      ? `It may name: ${principal.models.join(", ")}.`
+      : "Leave it out: the agent has one of its own.";
+    throw new GatewayError("model_not_allowed", `The token '${principal.name}' may not name the model '${model.ref}'. ${allowed}`, {
+      param,
+    });
+  }
+
+  #findModel(ref: string, param?: string, shown?: readonly string[]): Model {
     const model = this.#parts.models.find(ref);
     if (model) return model;
-    const known = this.#parts.models.refs().join(", ");
+    const known = (shown ?? this.#parts.models.refs()).join(", ");
     throw new GatewayError(
       "model_not_found",
-      `There is no model '${ref.slice(0, maxShownRef)}' in the catalogue. Known: ${known}.`,
+      `There is no model '${ref.slice(0, maxShownRef)}' in the catalogue. Known: ${known || "none that you may name"}.`,
       param === undefined ? {} : { param },
     );
   }
@@ -97,11 +116,11 @@ function checkToolNames(agent: Agent, { tools }: RunRequest): void {
   });
 }
 
-/** A caller hears of it, rather than have its image looked at by nobody. */
-function refuseUnreadableImages(messages: readonly Message[], { ref, takesImages }: Model): void {
+/** A caller hears of it, rather than have its image looked at by nobody. Not even fetched. */
+function refuseUnreadableImages(messages: readonly SentMessage[], { ref, takesImages }: Model): void {
   if (takesImages) return;
   for (const [index, { role, content }] of messages.entries()) {
-    const part = role === "user" ? content.findIndex(({ type }) => type === "image") : -1;
+    const part = role === "user" ? content.findIndex(isImage) : -1;
     if (part < 0) continue;
     throw new GatewayError(
       "unsupported_parameter",
@@ -109,4 +128,8 @@ function refuseUnreadableImages(messages: readonly Message[], { ref, takesImages
       { param: `messages[${index}].content[${part}]` },
     );
   }
+}
+
+function isImage(part: UserPart | Attachment): boolean {
+  return part.type === "image" || (part.type === "attachment" && part.kind === "image");
 }

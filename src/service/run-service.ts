@@ -17,6 +17,7 @@ import type { ReplyFormatChecker } from "../runtime/reply-format.ts";
 import type { InstructionService } from "./instructions.ts";
 import { withoutUnreadableImages } from "./model-input.ts";
 import type { Admitted, RunAdmission } from "./run-admission.ts";
+import type { RunLoad } from "./run-queue.ts";
 import type { Conversation, SessionService } from "./session-service.ts";
 
 /** Why an aborted run's model call ends. One object for all of them: making an error with its stack for each is dear. */
@@ -36,6 +37,7 @@ export interface RunServiceParts {
 
 /** What the turns of a run have come to so far. */
 interface Progress {
+  model: string;
   readonly messages: Message[];
   usage: Usage | undefined;
   cost: number | undefined;
@@ -65,14 +67,19 @@ export class RunService {
     return { ...admitted.run, events: this.#events(admitted, signal) };
   }
 
+  get load(): RunLoad {
+    return this.#parts.admission.load;
+  }
+
   /** Resolves when no run is under way: every session is written and every provider connection given back. */
   async settled(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
   }
 
   async *#events(admitted: Admitted, signal: AbortSignal): AsyncGenerator<RunEvent> {
-    const { run, agent, ticket } = admitted;
+    const { run, agent, place } = admitted;
     const progress: Progress = {
+      model: run.model,
       messages: [],
       usage: undefined,
       cost: undefined,
@@ -91,13 +98,12 @@ export class RunService {
     signal.addEventListener("abort", onCallerAbort, { once: true });
     if (signal.aborted) onCallerAbort();
     try {
-      if (ticket?.isWaiting) yield { type: "run_queued" };
-      await ticket?.ready;
+      yield* place.untilItsTurn((lost) => stop.abort(lost));
       timer = setTimeout(() => stop.abort(timedOut(agent)), agent.runTimeoutMs).unref();
       yield { type: "run_start" };
       conversation = await this.#parts.sessions.open(
         admitted.session,
-        { ...run, principal: admitted.request.principal },
+        { ...run, principal: admitted.request.principal, fence: place.fence },
         admitted.messages,
       );
       for await (const event of await this.#turns(admitted, conversation, stop.signal)) {
@@ -115,7 +121,7 @@ export class RunService {
       signal.removeEventListener("abort", onCallerAbort);
       clearTimeout(timer);
       end = await this.#keep(conversation, progress, end);
-      ticket?.leave();
+      await place.leave();
       this.#logEnd(admitted, progress, end, performance.now() - startedAt);
       if (--this.#underWay === 0) for (const settle of this.#whenSettled.splice(0)) settle();
     }
@@ -129,6 +135,7 @@ export class RunService {
       tools: this.#parts.tools,
       callerTools: request.tools,
       toolChoice: request.toolChoice,
+      isFolded: request.isFolded,
       settings: request.settings,
       formats: this.#parts.formats,
       maxTurns: agent.maxTurns,
@@ -163,7 +170,7 @@ export class RunService {
     const line = {
       runId: run.id,
       agent: run.agentId,
-      model: run.model,
+      model: end.model,
       sessionKey: run.sessionKey,
       principal: request.principal.name,
       status: end.status,
@@ -180,6 +187,7 @@ export class RunService {
 }
 
 function take(progress: Progress, event: RunEvent): void {
+  if (event.type === "turn_start") progress.model = event.model;
   if (event.type === "tool_result") progress.toolResults++;
   if (event.type === "model_fallback") progress.fallbacks++;
   if (event.type !== "turn_end") return;
@@ -200,8 +208,8 @@ function failed(progress: Progress, thrown: unknown): RunEnd {
   return { type: "run_end", status: "failed", error: toGatewayError(thrown), hasEffects: progress.toolResults > 0, ...spentIn(progress) };
 }
 
-function spentIn({ turns, usage, cost }: Progress): { turns: number; usage?: Usage; cost?: number } {
-  return { turns, ...(usage ? { usage } : {}), ...(cost === undefined ? {} : { cost: Number(cost.toPrecision(costDigits)) }) };
+function spentIn({ model, turns, usage, cost }: Progress): { model: string; turns: number; usage?: Usage; cost?: number } {
+  return { model, turns, ...(usage ? { usage } : {}), ...(cost === undefined ? {} : { cost: Number(cost.toPrecision(costDigits)) }) };
 }
 
 function timedOut(agent: Agent): GatewayError {

@@ -6,7 +6,8 @@
 import { randomUUID } from "node:crypto";
 import type { AgentId } from "../domain/agent.ts";
 import { GatewayError } from "../domain/errors.ts";
-import type { Chosen } from "../domain/run.ts";
+import type { Principal } from "../domain/principal.ts";
+import type { Chosen, RunRequest } from "../domain/run.ts";
 import type { SessionKey } from "../domain/session.ts";
 
 const maxKeyLength = 512;
@@ -14,11 +15,14 @@ const maxKeyLength = 512;
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 /** Kept for the gateway's own inner sessions. */
 const reservedPrefix = /^(subagent|cron|acp):/i;
+const userPrefix = "openai-user:";
 
 export interface ResolvedSession {
   readonly key: SessionKey;
   /** Whether the transcript outlives the run. */
   readonly isStored: boolean;
+  /** The input that named it; absent when none did. */
+  readonly param?: string;
 }
 
 /** The agent a key such as `agent:beta:kitchen` speaks of; undefined for a key without that prefix. */
@@ -28,16 +32,32 @@ export function agentIdOfKey(key: string): string | undefined {
 
 /**
  * The session of a run: the caller's explicit key, else the one of its `user`, else a fresh one that nothing is stored under.
- * Throws `invalid_value` for a key that is reserved, of another agent, too long, empty or not plain text.
+ * Throws `invalid_value` for a key that is reserved, of another agent, too long, empty or not plain text, and `not_found`
+ * for one of another principal's users.
  */
-export function resolveSession(agentId: AgentId, explicit: Chosen | undefined, user: Chosen | undefined): ResolvedSession {
-  if (explicit) return { key: explicitKey(agentId, explicit), isStored: true };
+export function resolveSession(
+  agentId: AgentId,
+  { sessionKey: explicit, user, principal }: Pick<RunRequest, "sessionKey" | "user" | "principal">,
+): ResolvedSession {
+  if (explicit) return { key: explicitKey(agentId, explicit, principal), isStored: true, param: explicit.param };
   const name = user?.value.trim();
-  if (user && name) return { key: checkPlain(`agent:${agentId}:openai-user:${name}`, user.param), isStored: true };
+  if (user && name) {
+    return { key: checkPlain(`agent:${agentId}:${usersOf(principal)}${name}`, user.param), isStored: true, param: user.param };
+  }
   return { key: `agent:${agentId}:openai:${randomUUID()}`, isStored: false };
 }
 
-function explicitKey(agentId: AgentId, { value, param }: Chosen): SessionKey {
+/** Whoever may not know of a session is not told that it is there. */
+export function noSuchSession({ key, param }: Pick<ResolvedSession, "key" | "param">): GatewayError {
+  return new GatewayError("not_found", `There is no session '${key}' of yours. Use another key.`, param === undefined ? {} : { param });
+}
+
+/** Two principals' users of one name are two people. */
+function usersOf({ name, isMain }: Principal): string {
+  return isMain ? userPrefix : `${userPrefix}${name}/`;
+}
+
+function explicitKey(agentId: AgentId, { value, param }: Chosen, principal: Principal): SessionKey {
   const key = value.trim();
   const owner = agentIdOfKey(key);
   if (owner !== undefined && owner !== agentId) {
@@ -57,7 +77,11 @@ function explicitKey(agentId: AgentId, { value, param }: Chosen): SessionKey {
       { param },
     );
   }
-  return checkPlain(`agent:${agentId}:${rest}`, param);
+  const full = checkPlain(`agent:${agentId}:${rest}`, param);
+  // Otherwise a token could make the session of somebody else's user before that user comes, and read it afterwards.
+  const isOfOtherUser = rest.toLowerCase().startsWith(userPrefix) && !rest.startsWith(usersOf(principal));
+  if (isOfOtherUser && !principal.isMain) throw noSuchSession({ key: full, param });
+  return full;
 }
 
 function checkPlain(key: string, param: string): SessionKey {

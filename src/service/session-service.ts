@@ -9,7 +9,7 @@ import { mayKnow, type Principal } from "../domain/principal.ts";
 import type { SessionMemory, SessionStore } from "../domain/session.ts";
 import type { DialogueMessage } from "../domain/transcript-tree.ts";
 import { type Refusal, reconcile, refuseStrayResult } from "./reconcile.ts";
-import type { ResolvedSession } from "./session-key.ts";
+import { noSuchSession, type ResolvedSession } from "./session-key.ts";
 import { isAssistant } from "./tool-answers.ts";
 
 export interface Conversation {
@@ -24,6 +24,8 @@ interface RunOfSession {
   readonly id: string;
   readonly agentId: string;
   readonly principal: Principal;
+  /** Of its lease on the session. */
+  readonly fence: number | undefined;
 }
 
 export class SessionService {
@@ -31,6 +33,13 @@ export class SessionService {
 
   constructor(store: SessionStore) {
     this.#store = store;
+  }
+
+  /** Rejects with `not_found` when the session is somebody else's, so that nobody waits in, or fills, a queue that is not theirs. */
+  async refuseForeign(session: ResolvedSession, principal: Principal): Promise<void> {
+    if (!session.isStored || principal.isMain) return;
+    const owner = await this.#store.ownerOf(session.key);
+    if (owner !== undefined && !mayKnow(principal, owner)) throw noSuchSession(session);
   }
 
   /**
@@ -61,6 +70,8 @@ export class SessionService {
           ...ownership,
           runId: run.id,
           leafId,
+          fence: run.fence,
+          endsLease: true,
           parentId,
           input,
           added: isAnswered ? added : [],
@@ -68,11 +79,6 @@ export class SessionService {
         }),
     };
   }
-}
-
-/** Whoever may not know of a session is not told that it is there. */
-function noSuchSession({ key }: ResolvedSession): GatewayError {
-  return new GatewayError("not_found", `There is no session '${key}' of yours.`, { param: "x-openclaw-session-key" });
 }
 
 /** The refusal speaks of the dialogue; its caller counts the instructions too. */

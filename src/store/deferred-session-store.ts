@@ -4,7 +4,9 @@
  *
  * Deliberately absent: retries. A database that could not be opened is tried again by the next use.
  */
-import type { SessionKey, SessionMemory, SessionOwnership, SessionStore, TurnRecord } from "../domain/session.ts";
+import type { GatewayError } from "../domain/errors.ts";
+import type { LeaseClaim, SessionKey, SessionMemory, SessionOwnership, SessionStore, TurnRecord } from "../domain/session.ts";
+import type { SessionCatalog } from "../domain/session-catalog.ts";
 import type { StoredTranscript } from "../domain/transcript-tree.ts";
 import { closedError } from "./store-errors.ts";
 
@@ -12,9 +14,15 @@ export class DeferredSessionStore implements SessionStore {
   readonly #open: () => Promise<SessionStore>;
   #opened: Promise<SessionStore> | undefined;
   #isClosed = false;
+  readonly catalog: SessionCatalog;
 
   constructor(open: () => Promise<SessionStore>) {
     this.#open = open;
+    this.catalog = deferredCatalog(async () => (await this.#store()).catalog);
+  }
+
+  async ownerOf(sessionKey: SessionKey): Promise<string | undefined> {
+    return (await this.#store()).ownerOf(sessionKey);
   }
 
   async readPath(sessionKey: SessionKey): Promise<StoredTranscript> {
@@ -37,6 +45,15 @@ export class DeferredSessionStore implements SessionStore {
     };
   }
 
+  claimLease(sessionKey: SessionKey, onLost: (error: GatewayError) => void): LeaseClaim {
+    let claim: Promise<LeaseClaim> | undefined;
+    const claimed = (): Promise<LeaseClaim> => (claim ??= this.#store().then((store) => store.claimLease(sessionKey, onLost)));
+    return {
+      attempt: async () => (await claimed()).attempt(),
+      withdraw: async () => (await claim)?.withdraw(),
+    };
+  }
+
   async check(): Promise<void> {
     await (await this.#store()).check();
   }
@@ -55,4 +72,19 @@ export class DeferredSessionStore implements SessionStore {
     });
     return this.#opened;
   }
+}
+
+function deferredCatalog(open: () => Promise<SessionCatalog>): SessionCatalog {
+  return {
+    list: async (query) => (await open()).list(query),
+    find: async (key) => (await open()).find(key),
+    readMessages: async (key, query) => (await open()).readMessages(key, query),
+    ownCallsOf: async (key, runIds) => (await open()).ownCallsOf(key, runIds),
+    remove: async (key, owner) => (await open()).remove(key, owner),
+    empty: async (key, owner) => (await open()).empty(key, owner),
+    measure: async (before) => (await open()).measure(before),
+    listOldest: async (limit, before) => (await open()).listOldest(limit, before),
+    listBranched: async (limit, after) => (await open()).listBranched(limit, after),
+    removeBranches: async (key, before) => (await open()).removeBranches(key, before),
+  };
 }

@@ -14,6 +14,8 @@ const migrations: Readonly<Record<string, Migration>> = {
   "0001_sessions": { up: createSessions },
   "0002_message_origin": { up: addMessageOrigin },
   "0003_session_owner": { up: addSessionOwner },
+  "0004_leases": { up: createLeases },
+  "0005_session_listing": { up: addSessionListing },
 };
 
 /** All pending steps in one transaction: the database is at the old state or at the new one, never between. */
@@ -95,5 +97,45 @@ async function addSessionOwner(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .alterTable("sessions")
     .addColumn("owner", "text", (column) => column.notNull().defaultTo("main"))
+    .execute();
+}
+
+/** 256 bytes stand for what is around a row's text. Until now nobody noted which sessions have branches, so each may. */
+async function addSessionListing(db: Kysely<unknown>): Promise<void> {
+  for (const name of ["message_count", "bytes"]) {
+    await db.schema
+      .alterTable("sessions")
+      .addColumn(name, "integer", (column) => column.notNull().defaultTo(0))
+      .execute();
+  }
+  await db.schema.alterTable("sessions").addColumn("branched_at", "text").execute();
+  await sql`
+    update sessions set
+      branched_at = updated_at,
+      message_count = (select count(*) from messages where session_key = sessions.key),
+      bytes = (select coalesce(sum(octet_length(body) + 256), 0) from messages where session_key = sessions.key)
+        + (select coalesce(sum(octet_length(name) + octet_length(value) + 256), 0) from memories where session_key = sessions.key)`.execute(
+    db,
+  );
+  // The agent is in them so that a list of one agent's sessions need not look at the others' rows.
+  await db.schema.createIndex("sessions_by_activity").on("sessions").columns(["updated_at", "key", "agent_id"]).execute();
+  await db.schema.createIndex("sessions_by_owner").on("sessions").columns(["owner", "updated_at", "key", "agent_id"]).execute();
+  await db.schema
+    .createIndex("sessions_with_branches")
+    .on("sessions")
+    .column("key")
+    .where(sql.ref("branched_at"), "is not", null)
+    .execute();
+}
+
+/** Until now nothing kept two processes from working on one session. Numbers that were given are never given again. */
+async function createLeases(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("leases")
+    .addColumn("fence", "integer", (column) => column.primaryKey().autoIncrement())
+    .addColumn("session_key", "text", (column) => column.notNull().unique())
+    .addColumn("owner", "text", (column) => column.notNull())
+    .addColumn("next_owner", "text")
+    .addColumn("renewals", "integer", (column) => column.notNull())
     .execute();
 }

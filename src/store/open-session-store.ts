@@ -16,11 +16,13 @@ export async function openSessionStore(databasePath: string): Promise<SessionSto
     const db = openSqlite(databasePath);
     try {
       await migrateToLatest(db);
+      const store = new StoredSessions(db);
+      await store.freeDeadLeases();
+      return store;
     } catch (error) {
       await db.destroy();
       throw error;
     }
-    return new StoredSessions(db);
   } catch (error) {
     if (error instanceof GatewayError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -4,11 +4,13 @@
  * Points in time are ISO 8601 text in UTC (`2026-01-31T09:30:00.000Z`): it sorts as text, and no driver turns it into a bigint.
  * Ids are text too, for the same reason. Deliberately absent: column types that only one database has.
  */
+import type { Generated } from "kysely";
 
 export interface StoreTables {
   sessions: SessionsTable;
   messages: MessagesTable;
   memories: MemoriesTable;
+  leases: LeasesTable;
 }
 
 export interface SessionsTable {
@@ -20,7 +22,16 @@ export interface SessionsTable {
   leaf_id: string | null;
   created_at: string;
   updated_at: string;
+  /** Of all messages, wherever in the tree; kept here so that a list need not count them. */
+  message_count: number;
+  /** Of messages and memories, as `stored-bytes.ts` counts. */
+  bytes: number;
+  /** When messages were last kept beside what was the active path; null when there are none. */
+  branched_at: string | null;
 }
+
+/** What a list shows of a session. */
+export const sessionColumns = ["key", "agent_id", "owner", "created_at", "updated_at", "message_count", "bytes"] as const;
 
 /** Rows are only ever added: a transcript is a tree that grows, never one that is edited. */
 export interface MessagesTable {
@@ -46,4 +57,17 @@ export interface MemoriesTable {
   name: string;
   value: string;
   updated_at: string;
+}
+
+/** A row is there while somebody is at work on the session. */
+export interface LeasesTable {
+  /** Given by the database, and never given again. */
+  fence: Generated<number>;
+  session_key: string;
+  /** The name of a process, as `process-identity.ts` gives it. */
+  owner: string;
+  /** Who gets the session afterwards. */
+  next_owner: string | null;
+  /** Counts up as long as the owner lives. */
+  renewals: number;
 }

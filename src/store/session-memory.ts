@@ -6,6 +6,7 @@
 import type { SessionMemory, SessionOwnership } from "../domain/session.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
 import { isStorableText, MemoryRefused } from "./store-errors.ts";
+import { storedBytes } from "./stored-bytes.ts";
 
 export const memoryLimits = { nameLength: 128, valueBytes: 16 * 1024, names: 256 } as const;
 
@@ -25,7 +26,8 @@ export class StoredMemory implements SessionMemory {
     refuseUnfit(name, value);
     const now = new Date().toISOString();
     const { sessionKey: session_key, agentId: agent_id, owner } = this.#session;
-    const session = { key: session_key, agent_id, owner, leaf_id: null, created_at: now, updated_at: now };
+    const counts = { message_count: 0, bytes: 0, branched_at: null };
+    const session = { key: session_key, agent_id, owner, leaf_id: null, created_at: now, updated_at: now, ...counts };
     const memory = { id: this.#nextId(), session_key, name, value, updated_at: now };
     await this.#db.run((db) =>
       db.transaction().execute(async (trx) => {
@@ -37,10 +39,22 @@ export class StoredMemory implements SessionMemory {
           .returning("owner")
           .executeTakeFirstOrThrow();
         if (kept.owner !== owner) throw new MemoryRefused("Not saved: the session belongs to somebody else.");
+        const old = await trx
+          .selectFrom("memories")
+          .where("session_key", "=", session_key)
+          .where("name", "=", name)
+          .select("value")
+          .executeTakeFirst();
         await trx
           .insertInto("memories")
           .values(memory)
           .onConflict((conflict) => conflict.columns(["session_key", "name"]).doUpdateSet({ value, updated_at: now }))
+          .execute();
+        const added = storedBytes(name, value) - (old ? storedBytes(name, old.value) : 0);
+        await trx
+          .updateTable("sessions")
+          .set((eb) => ({ bytes: eb("bytes", "+", added) }))
+          .where("key", "=", session_key)
           .execute();
         const { count } = await trx
           .selectFrom("memories")

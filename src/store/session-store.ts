@@ -11,15 +11,19 @@ import type { Kysely, Transaction } from "kysely";
 
 import { GatewayError } from "../domain/errors.ts";
 import { isSystemMessage, type Message } from "../domain/message.ts";
-import type { SessionKey, SessionMemory, SessionOwnership, SessionStore, TurnRecord } from "../domain/session.ts";
+import type { LeaseClaim, SessionKey, SessionMemory, SessionOwnership, SessionStore, TurnRecord } from "../domain/session.ts";
+import type { SessionCatalog } from "../domain/session-catalog.ts";
 import type { StoredTranscript, TranscriptNode } from "../domain/transcript-tree.ts";
 import { GuardedDatabase } from "./guarded-database.ts";
 import { decodeBody, encodeBody } from "./message-body.ts";
 import type { StoredMessage } from "./message-body.ts";
 import { createOrderedIds } from "./ordered-id.ts";
 import type { MessagesTable, StoreTables } from "./schema.ts";
+import { leaseLost, SessionLeases, showLease } from "./session-leases.ts";
 import { StoredMemory } from "./session-memory.ts";
+import { StoredCatalog } from "./session-catalog.ts";
 import { isStorableText } from "./store-errors.ts";
+import { storedBytes } from "./stored-bytes.ts";
 
 /**
  * Databases bound the parameters of one statement: a turn longer than this takes several, in the same transaction.
@@ -31,11 +35,23 @@ const defaultClosePatienceMs = 5_000;
 
 export class StoredSessions implements SessionStore {
   readonly #db: GuardedDatabase;
+  readonly #leases: SessionLeases;
   readonly #nextId = createOrderedIds();
+  readonly catalog: SessionCatalog;
 
   /** Takes over `db`: closing the store closes it, once what has begun is done or `closePatienceMs` have passed. */
   constructor(db: Kysely<StoreTables>, closePatienceMs: number = defaultClosePatienceMs) {
     this.#db = new GuardedDatabase(db, closePatienceMs);
+    this.#leases = new SessionLeases(this.#db);
+    this.catalog = new StoredCatalog(this.#db);
+  }
+
+  async ownerOf(sessionKey: SessionKey): Promise<string | undefined> {
+    refuseUnstorableKey(sessionKey);
+    return this.#db.run(async (db) => {
+      const session = await db.selectFrom("sessions").where("key", "=", sessionKey).select("owner").executeTakeFirst();
+      return session?.owner;
+    });
   }
 
   readPath(sessionKey: SessionKey): Promise<StoredTranscript> {
@@ -57,7 +73,12 @@ export class StoredSessions implements SessionStore {
     const now = new Date().toISOString();
     await this.#db.run(async (db) => {
       const rows = await this.#chain(record, messages, now);
-      await db.transaction().execute((trx) => insertTurn(trx, record, rows, now));
+      await this.#leases.endingWith(record, () =>
+        db.transaction().execute(async (trx) => {
+          if (!(await showLease(trx, record)) && record.isAnswered) throw leaseLost();
+          await insertTurn(trx, record, rows, now);
+        }),
+      );
     });
   }
 
@@ -66,12 +87,25 @@ export class StoredSessions implements SessionStore {
     return new StoredMemory(this.#db, this.#nextId, session);
   }
 
+  claimLease(sessionKey: SessionKey, onLost: (error: GatewayError) => void): LeaseClaim {
+    refuseUnstorableKey(sessionKey);
+    return this.#leases.claim(sessionKey, onLost);
+  }
+
+  /** See `SessionLeases.freeDead`. */
+  async freeDeadLeases(): Promise<void> {
+    await this.#leases.freeDead();
+  }
+
   async check(): Promise<void> {
     await this.#db.run((db) => db.selectFrom("sessions").select("key").limit(1).execute());
   }
 
   async close(): Promise<void> {
+    // The database is closed whatever becomes of the leases: others take them over.
+    const released = this.#leases.close().catch(() => undefined);
     await this.#db.close();
+    await released;
   }
 
   async #read(sessionKey: SessionKey, select: SelectNodes): Promise<StoredTranscript> {
@@ -160,10 +194,31 @@ function selectActivePath(db: Kysely<StoreTables>, sessionKey: SessionKey, leafI
 
 /** The first statement creates or locks the session's row: of two writers, the second sees the leaf of the first. */
 async function insertTurn(trx: Transaction<StoreTables>, record: TurnRecord, rows: readonly MessagesTable[], now: string): Promise<void> {
+  const message_count = rows.length;
+  const bytes = rows.reduce((sum, { body }) => sum + storedBytes(body), 0);
+  const isBeside = !record.isAnswered || record.parentId !== record.leafId;
+  const branched_at = isBeside ? now : null;
   const session = await trx
     .insertInto("sessions")
-    .values({ key: record.sessionKey, agent_id: record.agentId, owner: record.owner, leaf_id: null, created_at: now, updated_at: now })
-    .onConflict((conflict) => conflict.column("key").doUpdateSet({ updated_at: now }))
+    .values({
+      key: record.sessionKey,
+      agent_id: record.agentId,
+      owner: record.owner,
+      leaf_id: null,
+      created_at: now,
+      updated_at: now,
+      message_count,
+      bytes,
+      branched_at,
+    })
+    .onConflict((conflict) =>
+      conflict.column("key").doUpdateSet((eb) => ({
+        updated_at: now,
+        message_count: eb("sessions.message_count", "+", message_count),
+        bytes: eb("sessions.bytes", "+", bytes),
+        ...(isBeside ? { branched_at } : {}),
+      })),
+    )
     .returning(["leaf_id", "owner"])
     .executeTakeFirstOrThrow();
   if (session.owner !== record.owner || (record.isAnswered && session.leaf_id !== (record.leafId ?? null))) {

@@ -21,6 +21,17 @@ export function closedError(): GatewayError | MemoryRefused {
   return publicError(new Error("The session store is closed."));
 }
 
+/** For a page that is to begin after something that is not there. */
+export function unknownCursor(): GatewayError {
+  return new GatewayError(
+    "invalid_value",
+    "There is nothing by the id that 'after' names, so there is no page after it. Begin again without it.",
+    {
+      param: "after",
+    },
+  );
+}
+
 /**
  * NUL and unpaired surrogates do not survive a text column (it would be cut off or altered without a word),
  * so that two different keys could become one.

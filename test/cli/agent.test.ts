@@ -100,6 +100,50 @@ describe("a run that completes", () => {
   });
 });
 
+describe("a run that meets trouble on its way and completes", () => {
+  const overloaded = { status: 503, headers: { "x-should-retry": "false" }, body: { error: { message: "Too much." } } };
+  const troubled = async (): Promise<string> => {
+    const home = await makeFolder();
+    const file = {
+      models: { providers: { stub: { baseUrl: stub.url, apiKey: providerKey } } },
+      agents: {
+        defaults: { model: { primary: "stub/a", fallbacks: ["stub/b"] } },
+        entries: { main: { default: true }, tooled: { tools: ["gone__*"] } },
+      },
+      mcp: { servers: { gone: { command: "no-such-program" } } },
+      log: { level: "debug" },
+    };
+    await writeFile(join(home, "openclaw.json"), JSON.stringify(file));
+    return home;
+  };
+
+  test("says on stderr that another model was asked, and why", async () => {
+    stub.reply(overloaded, { text: "Here." });
+    expect(await runCli([...withConfig, "--message", "hi"], { folder: await troubled() })).toEqual({
+      code: 0,
+      stdout: "Here.\n",
+      stderr: "The model provider 'stub' failed (status 503): Too much. Asking stub/b instead.\n",
+    });
+  });
+
+  test("says on stderr that a tool server cannot be used, and what to do", async () => {
+    stub.reply({ text: "Here." });
+    expect(await runCli([...withConfig, "--message", "hi", "--agent", "tooled"], { folder: await troubled() })).toEqual({
+      code: 0,
+      stdout: "Here.\n",
+      stderr: 'MCP server cannot be used: gone: cannot start "no-such-program" (not found) → correct mcp.servers.gone.command\n',
+    });
+  });
+
+  test("with --json is one object and nothing else, with the model that answered", async () => {
+    stub.reply(overloaded, { text: "Here." });
+    const args = [...withConfig, "--message", "hi", "--json", "--agent", "tooled"];
+    const { code, stdout, stderr } = await runCli(args, { folder: await troubled() });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({ status: "completed", model: "stub/b", text: "Here." });
+  });
+});
+
 describe("a run that fails", () => {
   const failure = { status: 500, headers: { "x-should-retry": "false" }, body: { error: { message: `Bad key ${providerKey}.` } } };
 

@@ -1,4 +1,5 @@
 /** `clawgate config check | show | schema`: what they say about a right and a wrong config, and that they keep its secrets. */
+import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -21,13 +22,21 @@ async function config(command: string, text: string, env: { [name: string]: stri
 const secrets = ["secret-of-the-gateway", "secret-of-the-provider", "secret-of-the-header", "secret-of-the-tools"] as const;
 const withSecrets = `{
   gateway: { port: 4711, auth: { token: "${secrets[0]}" }, http: { endpoints: { chatCompletions: { modelAliases: { "gpt-4o": "main" } } } } },
-  agents: { defaults: { model: "local/small" }, entries: { Main: { model: { primary: "local/large" } }, beta: {} }, list: [{ id: "gamma", model: "builtin/offline" }] },
+  agents: { defaults: { model: "local/small" }, entries: { Main: { model: { primary: "local/large", fallbacks: ["local/small", "builtin/offline"] }, tools: ["calculator", "files__*"] }, beta: {} }, list: [{ id: "gamma", model: "builtin/offline" }] },
   models: { providers: { local: { baseUrl: "http://127.0.0.1:1/v1", apiKey: "${secrets[1]}", headers: { "x-key": "${secrets[2]}" } } } },
   mcp: { servers: {
-    files: { command: "files", env: { KEY: "${secrets[3]}" } },
-    web: { url: "http://127.0.0.1:1/mcp", headers: { "x-key": "${secrets[3]}" } },
+    files: { command: "files", args: ["--key", "${secrets[3]}"], env: { KEY: "${secrets[3]}" } },
+    web: { url: "http://127.0.0.1:1/mcp?key=${secrets[3]}", headers: { "x-key": "${secrets[3]}" } },
   } },
   session: { database: "sessions.db" },
+}`;
+const digest = "0123456789abcdef".repeat(4);
+const withTokens = `{
+  gateway: { auth: { token: "${secrets[0]}", tokens: [
+    { name: "laptop", token: "secret-of-the-laptop", agents: ["beta"], expiresAt: "2999-01-31" },
+    { name: "ci", sha256: "${digest}", models: [] },
+  ] } },
+  agents: { defaults: { model: "builtin/offline" }, entries: { main: {}, beta: {} } },
 }`;
 
 describe("clawgate config check", () => {
@@ -36,11 +45,29 @@ describe("clawgate config check", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(`ok    config: ${path}
 ok    gateway: 127.0.0.1:4711, auth token, the API is disabled
-ok    agents: main (local/large), beta (local/small), gamma (builtin/offline)
-ok    providers: local, ollama, builtin
+ok    agent main: local/large, else local/small, else builtin/offline; tools: calculator, files__*
+ok    agent beta: local/small; no tools
+ok    agent gamma: builtin/offline; no tools
+ok    providers: local, builtin
+ok    mcp files: starts files
+ok    mcp web: at http://127.0.0.1:1
 ok    session: ${join(folder, "sessions.db")}
 `);
     expect(await readdir(folder)).toEqual(["openclaw.json"]);
+  });
+
+  test("names an Ollama that somebody named, in the environment or as a model, and not all of very many tools", async () => {
+    const named = await config("check", "{}", { OLLAMA_HOST: "ollama.example" });
+    expect(named.stdout).toContain("\nok    providers: ollama, builtin\n");
+    const tools = Array.from({ length: 14 }, (_, index) => `files__${index}`);
+    const text = JSON.stringify({
+      agents: { defaults: { model: { primary: "builtin/offline", fallbacks: ["ollama/m"] }, tools } },
+      mcp: { servers: { files: { command: "npx -y secret" } } },
+    });
+    const { stdout } = await config("check", text);
+    expect(stdout).toContain(`\nok    agent main: builtin/offline, else ollama/m; tools: ${tools.slice(0, 12).join(", ")} and 2 more\n`);
+    expect(stdout).toContain("\nok    providers: ollama, builtin\n");
+    expect(stdout).toContain("\nok    mcp files: starts npx\n");
   });
 
   test("has a line for each warning, and still exits 0", async () => {
@@ -86,6 +113,11 @@ ok    session: ${join(folder, "sessions.db")}
   });
 });
 
+test("clawgate config check names the tokens there are", async () => {
+  const { stdout } = await config("check", withTokens);
+  expect(stdout).toContain("ok    gateway: 127.0.0.1:18789, auth token (named: laptop, ci), the API is disabled\n");
+});
+
 describe("clawgate config show", () => {
   const shown = async (text: string, env: { [name: string]: string } = {}) => {
     const { code, stdout, stderr, path, folder } = await config("show", text, env);
@@ -93,6 +125,28 @@ describe("clawgate config show", () => {
     const parsed = JSON.parse(stdout) as { file: string; origins: { [place: string]: string }; config: object };
     return { ...parsed, stdout, path, folder };
   };
+
+  test("prints what named tokens may do, and neither them nor their hashes", async () => {
+    const { stdout, config: values } = await shown(withTokens);
+    expect(values).toMatchObject({
+      gateway: {
+        auth: {
+          secret: "***",
+          tokens: [
+            { name: "laptop", sha256: "***", agents: ["beta"], expiresAt: "2999-01-31T00:00:00.000Z" },
+            { name: "ci", sha256: "***", models: [] },
+          ],
+        },
+      },
+    });
+    const hash = createHash("sha256").update("secret-of-the-laptop").digest("hex");
+    for (const secret of [secrets[0], "secret-of-the-laptop", hash, digest]) expect(stdout).not.toContain(secret);
+  });
+
+  test("says where the secrets are when there are only named ones", async () => {
+    const { origins } = await shown(withTokens.replace(`token: "${secrets[0]}", `, ""));
+    expect(origins["gateway.auth"]).toBe("file: gateway.auth.tokens");
+  });
 
   test("prints what the config comes to, without its secrets", async () => {
     const { stdout, file, path, config: values } = await shown(withSecrets);
@@ -102,8 +156,8 @@ describe("clawgate config show", () => {
       agents: [{ id: "main", model: "local/large" }, { id: "beta" }, { id: "gamma" }],
       providers: [{ id: "local", baseUrl: "http://127.0.0.1:1/v1", apiKey: "***", headers: { "x-key": "***" } }, {}, {}],
       mcpServers: [
-        { name: "files", env: { KEY: "***" } },
-        { name: "web", headers: { "x-key": "***" } },
+        { name: "files", args: ["***", "***"], env: { KEY: "***" } },
+        { name: "web", url: "http://127.0.0.1:1/mcp?***", headers: { "x-key": "***" } },
       ],
     });
     for (const secret of secrets) expect(stdout).not.toContain(secret);

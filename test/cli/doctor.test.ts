@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { type CliResult, runCli } from "../support/cli.ts";
 import { makeFolder, startGateway } from "../support/gateway.ts";
+import { mcpServerPath } from "../support/mcp.ts";
 
 const key = "sk-doctor-0123456789";
 const enabled = { http: { endpoints: { chatCompletions: { enabled: true } } } };
@@ -126,6 +127,15 @@ describe("a gateway that is well", () => {
   });
 });
 
+test("a gateway whose only secrets are named tokens is well, on the network too", async () => {
+  const auth = { tokens: [{ name: "laptop", token: "t" }], rateLimit: {} };
+  const { code, lines } = await examine(healthy({ gateway: { bind: "lan", auth } }));
+  expect(code).toBe(0);
+  expect(lines.filter((line) => line.includes("auth:"))).toEqual([
+    "ok    auth: token (file: gateway.auth.tokens), other machines may call with it",
+  ]);
+});
+
 describe("a config", () => {
   test("that is wrong ends the check-up with exit code 78", async () => {
     const { code, lines } = await examine('{ gateway: { auth: { tokn: "x" } }, channels: {} }');
@@ -200,6 +210,14 @@ describe("who may call and what", () => {
     const { code, stdout } = await runCli(["doctor", "--config", "openclaw.json"], { folder });
     expect(code).toBe(0);
     expect(stdout).toContain(`warn  auth: other users of this machine can read the token → run \`chmod 600 ${folder}/openclaw.json\`\n`);
+  });
+
+  test("with a secret that the file takes from a variable it does not matter who reads the file", async () => {
+    const env = { CALLERS_TOKEN: "a-token-of-decent-length" };
+    const { folder, lines } = await examine(healthy({ gateway: { auth: { token: "${CALLERS_TOKEN}" } } }), { env });
+    expect(lines).toContain("ok    auth: token (environment: CALLERS_TOKEN), this machine only");
+    await chmod(join(folder, "openclaw.json"), 0o644);
+    expect((await runCli(["doctor", "--config", "openclaw.json"], { folder, env })).stdout).not.toContain("other users");
   });
 
   test("with the endpoint disabled is a failure that names the key", async () => {
@@ -301,6 +319,13 @@ describe("a provider", () => {
     expect((await examine(onProvider(url))).lines).toContainEqual(expect.stringContaining(`try ${url}/v1 as its baseUrl`));
   });
 
+  test.each(["/chat/completions", "/messages", "/models"])("whose address ends in %s is told to end before it", async (path) => {
+    const url = await provider(refusing(404));
+    const { code, lines } = await examine(onProvider(url + path));
+    expect(code).toBe(1);
+    expect(lines).toContainEqual(expect.stringContaining(`→ set its baseUrl to ${url}: the rest is added to each request`));
+  });
+
   test("that sends callers elsewhere is not followed there with the key", async () => {
     const seen: unknown[] = [];
     const elsewhere = await provider((request, reply) => void (seen.push(request.url), reply.end()));
@@ -358,10 +383,79 @@ describe("an agent's model", () => {
     );
   });
 
+  test("that is a fallback is looked up like the first, and its provider must be right", async () => {
+    const first = await provider(listing("m"));
+    const second = await provider(listing("n"));
+    const config = (baseUrl: string): object =>
+      healthy({
+        agents: { defaults: { model: { primary: "stub/m", fallbacks: ["other/n", "other/o", "builtin/offline"] } } },
+        models: { providers: { stub: { baseUrl: first }, other: { baseUrl } } },
+      });
+    const { code, lines } = await examine(config(second));
+    expect(code).toBe(0);
+    expect(lines.slice(-4)).toEqual([
+      "ok    agent main: stub/m (file: agents.defaults.model)",
+      "ok    agent main, fallback: other/n",
+      "warn  agent main, fallback: other/o is not among the models that other lists → choose one that it lists",
+      expect.stringContaining("warn  agent main, fallback: builtin/offline, which is for trying things out"),
+    ]);
+    const broken = await examine(config(await provider(refusing(401))));
+    expect(broken.code).toBe(1);
+    expect(broken.lines).toContainEqual(expect.stringMatching(/^FAIL {2}provider other: .* wants a key and there is none/));
+  });
+
   test("is known to Ollama without its tag", async () => {
     const baseUrl = await provider(listing("qwen3:latest"));
     const config = (model: string): object => healthy({ agents: { defaults: { model } }, models: { providers: { ollama: { baseUrl } } } });
     expect((await examine(config("ollama/qwen3"))).lines.at(-1)).toBe("ok    agent main: ollama/qwen3 (file: agents.defaults.model)");
     expect((await examine(config("ollama/qwen4"))).lines.at(-1)).toContain("→ run `ollama pull qwen4`, or choose one that it lists");
+  });
+});
+
+describe("an MCP server", () => {
+  const withServers = (servers: object, tools: readonly string[]): object =>
+    healthy({ agents: { defaults: { model: "builtin/offline", tools } }, mcp: { servers } });
+  const files = { command: process.execPath, args: [mcpServerPath], env: { TEST_MCP_KEY: key } };
+
+  test("that agents use is started and listed, and ended again", async () => {
+    const { code, lines } = await examine(withServers({ files }, ["files__*"]));
+    expect(code).toBe(0);
+    expect(lines.at(-1)).toBe("ok    mcp files: 14 tools");
+  });
+
+  test("is warned of where an agent names tools that it does not have", async () => {
+    const { code, lines } = await examine(withServers({ files }, ["files__echo", "files__ecko"]));
+    expect(code).toBe(0);
+    expect(lines.slice(-2)).toEqual([
+      "ok    mcp files: 14 tools",
+      expect.stringMatching(
+        /^warn {2}mcp files: agent main names files__ecko, which it does not have → choose of what it has: files__echo, files__read_file_v2, /,
+      ),
+    ]);
+  });
+
+  test("that cannot be started fails the check-up, and is told apart from one that ends by itself", async () => {
+    const servers = {
+      gone: { command: "no-such-program" },
+      whole: { command: "no-such-program --key secret-in-the-command" },
+      ends: { command: process.execPath, args: ["-e", "throw new Error('No key ' + process.env.KEY)"], env: { KEY: key } },
+    };
+    const { code, lines, stdout } = await examine(withServers(servers, ["gone__*", "whole__x", "ends__*"]));
+    expect(code).toBe(1);
+    expect(lines.slice(-3)).toEqual([
+      'FAIL  mcp gone: cannot start "no-such-program" (not found) → correct mcp.servers.gone.command',
+      'FAIL  mcp whole: cannot start "no-such-program …" (not found) → put the arguments in mcp.servers.whole.args, the program alone in command',
+      `FAIL  mcp ends: ${JSON.stringify(process.execPath)} ended with exit code 1; it said: Error: No key [hidden] → run it by hand with the args and env of mcp.servers.ends`,
+    ]);
+    expect(stdout).not.toContain("secret-in-the-command");
+  });
+
+  test("that no agent uses is not started, and one that is not enabled is not mentioned", async () => {
+    const servers = { spare: { command: "no-such-program" }, off: { command: "no-such-program", enabled: false } };
+    const { code, lines } = await examine(withServers(servers, ["calculator"]));
+    expect(code).toBe(0);
+    expect(lines.filter((line) => line.includes("mcp"))).toEqual([
+      "warn  mcp spare: no agent has its tools, so it was not asked → name spare__* in the tools of one",
+    ]);
   });
 });

@@ -52,26 +52,36 @@ describe("the file", () => {
     expect(new Set(tokens).size).toBe(2);
   });
 
-  test.each(["openai/gpt-5.4", "ollama/qwen3", "local/qwen3"])(
-    "works with everything that its comments offer, and model %s",
-    async (model) => {
-      const { path } = await init();
-      const uncommented = (await readFile(path, "utf8"))
-        .split("\n")
-        .filter((line) => !/^\s*\/\/ model: "/.test(line) || line.includes(`"${model}"`))
-        .map((line) => line.replace(/^(\s*)\/\/ (?= *(?:[a-z]\w*: |\},?$))/, "$1"));
-      await writeFile(path, uncommented.join("\n"));
-      const env = { ...offline, OPENAI_API_KEY: "key-1", OPENROUTER_API_KEY: "key-2" };
-      const { warnings, gateway, agents, providers } = await loadConfig({ configPath: path }, env);
-      expect(warnings).toEqual([]);
-      expect(gateway.auth.rateLimit).toMatchObject({ maxAttempts: 10 });
-      expect(agents).toMatchObject([
-        { id: "main", model },
-        { id: "brief", model, tools: { allow: [] } },
-      ]);
-      expect(providers.map(({ id }) => id)).toEqual(["local", "openrouter", "openai", "ollama", "builtin"]);
-    },
-  );
+  test.each([
+    ['"openai/gpt-5.4"', "openai/gpt-5.4", []],
+    ['"ollama/qwen3"', "ollama/qwen3", []],
+    ['"local/qwen3"', "local/qwen3", []],
+    ["{ primary: ", "openai/gpt-5.4", ["local/qwen3"]],
+  ])("works with everything that its comments offer, and model: %s", async (line, model, fallbacks) => {
+    const { path } = await init();
+    const uncommented = (await readFile(path, "utf8"))
+      .split("\n")
+      .filter((other) => !/^\s*\/\/ model: /.test(other) || other.includes(`model: ${line}`))
+      .map((other) => other.replace(/^(\s*)\/\/ (?= *(?:[a-z]\w*: |\},?$))/, "$1"));
+    await writeFile(path, uncommented.join("\n"));
+    await mkdir(join(path, "..", "workspace"));
+    const env = { ...offline, OPENAI_API_KEY: "key-1", OPENROUTER_API_KEY: "key-2", TICKETS_TOKEN: "key-3" };
+    const { warnings, gateway, agents, providers, mcpServers } = await loadConfig({ configPath: path }, env);
+    expect(warnings).toEqual([]);
+    expect(gateway.auth.rateLimit).toMatchObject({ maxAttempts: 10 });
+    expect(agents).toMatchObject([
+      { id: "main", model, fallbacks },
+      { id: "brief", model, tools: { allow: [] } },
+      {
+        id: "worker",
+        workspace: join(path, "..", "workspace"),
+        tools: { allow: ["calculator", "http_fetch", "files__*"], timeoutMs: 30_000, httpFetch: { allowHosts: ["*.example.org"] } },
+        maxTurns: 8,
+      },
+    ]);
+    expect(mcpServers.map(({ name }) => name)).toEqual(["files", "tickets"]);
+    expect(providers.map(({ id }) => id)).toEqual(["local", "openrouter", "openai", "ollama", "builtin"]);
+  });
 
   test.each([
     ["--config", ["--config", "mine/config.json5"], {}, "mine/config.json5"],

@@ -14,7 +14,7 @@ const toolCall: RunEvent = {
   call: { id: "call_1", name: "calculator", arguments: "{}" },
 };
 const text = (words: string): RunEvent => ({ type: "text_delta", text: words });
-const end: RunEvent = { type: "run_end", status: "completed", finishReason: "stop", turns: 1 };
+const end: RunEvent = { type: "run_end", status: "completed", finishReason: "stop", model: "builtin/offline", turns: 1 };
 
 /** Everything written to one terminal, the text of the run in brackets; turns of the spinner left out. */
 async function draw(events: readonly RunEvent[], isTextShown = true): Promise<string> {

@@ -61,20 +61,79 @@ describe("agents", () => {
     ]);
   });
 
-  test("fallbacks are kept in their order, an agent's own or, with the model, those of agents.defaults", async () => {
+  test("fallbacks are kept in their order: an agent's own where it has an object, else those of agents.defaults", async () => {
     const model = { primary: "builtin/offline", fallbacks: ["ollama/a", " ollama/b "] };
-    const config = await load(entries({ a: {}, b: { model: "ollama/c" } }, { model }));
+    const own = { b: { model: "ollama/c" }, c: { model: { primary: "ollama/c" } }, d: { model: "ollama/a" } };
+    const config = await load(entries({ a: {}, ...own }, { model }));
     expect(config.agents.map((agent) => [agent.model, agent.fallbacks])).toEqual([
       ["builtin/offline", ["ollama/a", "ollama/b"]],
+      ["ollama/c", ["ollama/a", "ollama/b"]],
       ["ollama/c", []],
+      ["ollama/a", ["ollama/b"]],
     ]);
     expect(config.warnings).toEqual([]);
   });
 
-  test("a fallback that there is not is an error", async () => {
-    expect(await problems(entries({ a: { model: { primary: "ollama/a", fallbacks: ["ollama/b", "x/y"] } } }))).toEqual([
-      'agents.entries.a.model.fallbacks[1]: there is no provider "x": known here: ollama, builtin. Add models.providers.x, or use another one.',
+  test("a fallback of a provider that there is not is left out with a warning, so that a file of OpenClaw's works", async () => {
+    const models = { providers: { other: { baseUrl: "http://h/v1", api: "openai-responses" } } };
+    const model = { primary: "builtin/offline", fallbacks: ["openrouter/x/y", "other/z", "ollama/a"] };
+    const config = await load({ ...entries({ main: { model } }), models });
+    expect(config.agents[0]?.fallbacks).toEqual(["ollama/a"]);
+    const warnings = config.warnings.filter((warning) => warning.includes("fallbacks"));
+    expect(warnings).toEqual([
+      expect.stringMatching(/^agents\.entries\.main\.model\.fallbacks\[0\]: left out: there is no provider "openrouter"/),
+      expect.stringMatching(/^agents\.entries\.main\.model\.fallbacks\[1\]: left out: .*openai-responses/),
     ]);
+  });
+
+  test("a fallback that is the model itself, or in the list twice, is left out with a warning", async () => {
+    const model = { primary: "ollama/a", fallbacks: ["ollama/b", "ollama/a", " ollama/b"] };
+    const config = await load(entries({ main: { model } }));
+    expect(config.agents[0]).toMatchObject({ model: "ollama/a", fallbacks: ["ollama/b"] });
+    expect(config.warnings).toEqual([
+      "agents.entries.main.model.fallbacks[1]: is the primary model itself; left out.",
+      "agents.entries.main.model.fallbacks[2]: is in the list already; left out.",
+    ]);
+  });
+
+  test("a fallback that its provider does not list is an error", async () => {
+    const models = { providers: { local: { baseUrl: "http://h/v1", models: [{ id: "a" }] } } };
+    expect(await problems({ ...entries({ a: { model: { primary: "local/a", fallbacks: ["local/b"] } } }), models })).toEqual([
+      'agents.entries.a.model.fallbacks[0]: provider "local" has no model "b"; it has: a.',
+    ]);
+  });
+
+  test("a workspace that is not there is a warning", async () => {
+    const config = await load(entries({ a: {}, b: { workspace: "b" } }, { workspace: "." }));
+    expect(config.warnings).toEqual([
+      `agents.entries.b.workspace: there is no folder ${config.agents[1]?.workspace}; make it, or correct the path.`,
+    ]);
+    expect((await load(entries({ a: {}, b: {} }, { workspace: "shared" }))).warnings).toEqual([
+      expect.stringMatching(/^agents\.defaults\.workspace: there is no folder \S+\/shared; /),
+    ]);
+  });
+
+  test.each([
+    "https://example.org",
+    "example.org/path",
+    "example.org:8443",
+    "user@example.org",
+    "exa mple.org",
+    "*.*.org",
+    "a..b",
+    "[::1]",
+  ])("the host %j is an error for http_fetch", async (host) => {
+    const tools = { allow: ["http_fetch"], httpFetch: { allowHosts: ["example.org", host] } };
+    expect(await problems(entries({ main: {} }, { tools }))).toEqual([
+      `agents.defaults.tools.httpFetch.allowHosts[1]: ${JSON.stringify(host)} must be a host name only, such as "example.org", ` +
+        '"*.example.org" or "*": no scheme, user, port, path or blanks.',
+    ]);
+  });
+
+  test("hosts are names in any script, what is below one, all of them, and addresses", async () => {
+    const allowHosts = [" Example.ORG ", "*.bücher.example", "*", "my_host", "192.0.2.1", "2001:db8::1"];
+    const config = await load(entries({ main: { tools: { allow: ["http_fetch"], httpFetch: { allowHosts } } } }));
+    expect(config.agents[0]?.tools.httpFetch.allowHosts).toEqual(allowHosts.map((host) => host.trim().toLowerCase()));
   });
 });
 
@@ -139,6 +198,8 @@ describe("models and providers", () => {
     ["qwen3", '"qwen3" must be <provider>/<model>, such as openai/gpt-5.4.'],
     ["/x", '"/x" must be <provider>/<model>, such as openai/gpt-5.4.'],
     ["local/", '"local/" must be <provider>/<model>, such as openai/gpt-5.4.'],
+    ["a/b", 'there is no provider "a": did you mean "local/a/b"?'],
+    ["offline", '"offline" must be <provider>/<model>: did you mean "builtin/offline"?'],
     ["local/zzz", 'provider "local" has no model "zzz"; it has: a/b.'],
     ["lcal/x", 'there is no provider "lcal": did you mean "local"? Add models.providers.lcal, or use another one.'],
     ["openai/x", 'there is no provider "openai": known here: local, ollama, builtin. Set OPENAI_API_KEY to have it.'],
@@ -164,6 +225,38 @@ describe("models and providers", () => {
     expect(await problems(file("local/a/b", bedrock))).toEqual([
       'agents.entries.main.model: provider "local" uses bedrock-converse-stream, which this version cannot speak; ' +
         "choose a model of ollama, builtin.",
+    ]);
+  });
+
+  test.each([
+    ["anthropic", "anthropic-messages"],
+    ["Claude", "anthropic-messages"],
+    ["google", "google-generative-ai"],
+    ["gemini", "google-generative-ai"],
+    ["openai", "openai-completions"],
+    ["openai-completion", "openai-completions"],
+  ])("a protocol called %s is told its name, also where an agent uses it", async (api, name) => {
+    expect((await load(file("builtin/offline", { ...local, api }))).warnings).toEqual([
+      `models.providers.local.api: "${api}" is not known, so the provider is left out: did you mean "${name}"?`,
+    ]);
+    expect(await problems(file("local/a/b", { ...local, api }))).toEqual([
+      `agents.entries.main.model: provider "local" has the api "${api}", which is not known: did you mean "${name}"?`,
+    ]);
+  });
+
+  test.each(["openai-responses", "openai-codex-responses", "github-copilot", "bedrock-converse-stream", "ollama"])(
+    "OpenClaw's protocol %s is not taken for a misspelt one",
+    async (api) => {
+      expect((await load(file("builtin/offline", { ...local, api }))).warnings).toEqual([
+        expect.stringContaining(".api: this version speaks only openai-completions, "),
+      ]);
+    },
+  );
+
+  test("a model that two providers list is not guessed", async () => {
+    const providers = { one: { baseUrl: "http://h/v1", models: [{ id: "m" }] }, two: { baseUrl: "http://h/v1", models: [{ id: "m" }] } };
+    expect(await problems({ ...entries({ main: { model: "m" } }), models: { providers } })).toEqual([
+      'agents.entries.main.model: "m" must be <provider>/<model>, such as openai/gpt-5.4.',
     ]);
   });
 

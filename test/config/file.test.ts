@@ -97,7 +97,7 @@ describe("reading the file", () => {
     expect(issues.map((line) => line.replace(`${configPath}: `, ""))).toEqual([
       "log.file: unknown key: known here: level. Rename or remove it.",
       "gateway.port: must be a number, but is a string.",
-      'gateway.auth.mode: must be one of "token", "password", "none".',
+      'gateway.auth.mode: must be one of "token", "password", "none": did you mean "token"?',
       "gateway.http.endpoints.chatCompletions.keepAliveMs: must be a whole number, but is a number.",
       "agents.entries.main.maxTurns: must be at least 1.",
       "agents.list[0].id: this key is required: it must be a string.",

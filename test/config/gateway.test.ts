@@ -139,7 +139,12 @@ describe("secrets", () => {
   );
 
   test("mode none is for loopback only", async () => {
-    expect((await load(auth({ mode: "none" }))).gateway.auth).toEqual({ mode: "none", isGenerated: false, rateLimit: undefined });
+    expect((await load(auth({ mode: "none" }))).gateway.auth).toEqual({
+      mode: "none",
+      isGenerated: false,
+      tokens: [],
+      rateLimit: undefined,
+    });
     expect(await problems(auth({ mode: "none" }), { OPENCLAW_GATEWAY_TOKEN: "t" }, { bind: "lan" })).toEqual([
       "gateway.auth.mode: none is for loopback only: use token or password, or bind the gateway to loopback.",
     ]);
@@ -270,7 +275,17 @@ describe("limits", () => {
       imageUrls: undefined,
       warnings: [`${imagesKey}.allowUrl: no image is fetched without hosts: list them in urlAllowlist, or ["*"] for any public one.`],
     });
-    expect(await attachments({ images: { urlAllowlist: ["*"] } })).toMatchObject({ imageUrls: undefined, warnings: [] });
+    expect(await attachments({ images: { urlAllowlist: ["*"] } })).toMatchObject({
+      imageUrls: undefined,
+      warnings: [`${imagesKey}.urlAllowlist: has no effect without allowUrl: true.`],
+    });
+  });
+
+  test("hosts of images are host names only", async () => {
+    expect(await problems(endpoint({ images: { allowUrl: true, urlAllowlist: ["*.example.org", "example.org:443"] } }))).toEqual([
+      `${imagesKey}.urlAllowlist[1]: "example.org:443" must be a host name only, such as "example.org", "*.example.org" or "*": ` +
+        "no scheme, user, port, path or blanks.",
+    ]);
   });
 
   test("fewer kinds of images may be taken; a kind that is none of ours is left out with a warning", async () => {

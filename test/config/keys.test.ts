@@ -17,7 +17,7 @@ describe("unknown keys", () => {
 
   test("a key far from any known one lists the known ones", async () => {
     expect(await problems({ gateway: { auth: { xyz: 1 } } })).toEqual([
-      "gateway.auth.xyz: unknown key: known here: mode, token, password, rateLimit. Rename or remove it.",
+      "gateway.auth.xyz: unknown key: known here: mode, token, password, tokens, rateLimit. Rename or remove it.",
     ]);
   });
 
@@ -57,13 +57,41 @@ describe("unknown keys", () => {
       "session.scope: unknown key, ignored.",
       "session.store: unknown key, ignored.",
       "session.reset: unknown key, ignored.",
-      "session.maintenance.mode: unknown key, ignored.",
-      "session.maintenance: not used yet: sessions are kept until you delete them.",
     ]);
     expect(await problems({ session: { databse: "x", maxQueud: 1 } })).toEqual([
       'session.databse: unknown key: did you mean "database"? Rename or remove it.',
       'session.maxQueud: unknown key: did you mean "maxQueued"? Rename or remove it.',
     ]);
+  });
+
+  test("a key that nearly narrows what an agent may do is an error, wherever agents are", async () => {
+    const tools = { alow: ["calculator"], maxOutputByte: 256, httpFetch: { allowedHosts: ["example.org"], proxy: "x" } };
+    expect(
+      await problems({
+        agents: {
+          defaults: { tools, tool: [] },
+          entries: { a: { toolz: [] } },
+          list: [{ id: "b", tools: { httpFetsh: {} } }],
+          entires: {},
+        },
+      }),
+    ).toEqual([
+      'agents.defaults.tools.alow: unknown key: did you mean "allow"? Rename or remove it.',
+      'agents.defaults.tools.maxOutputByte: unknown key: did you mean "maxOutputBytes"? Rename or remove it.',
+      'agents.defaults.tools.httpFetch.allowedHosts: unknown key: did you mean "allowHosts"? Rename or remove it.',
+      "agents.defaults.tools.httpFetch.proxy: unknown key: known here: allowHosts, maxBytes, maxRedirects, timeoutMs. Rename or remove it.",
+      'agents.defaults.tool: unknown key: did you mean "tools"? Rename or remove it.',
+      'agents.entries.a.toolz: unknown key: did you mean "tools"? Rename or remove it.',
+      'agents.list[0].tools.httpFetsh: unknown key: did you mean "httpFetch"? Rename or remove it.',
+      'agents.entires: unknown key: did you mean "entries"? Rename or remove it.',
+    ]);
+  });
+
+  test("OpenClaw's own keys of agents and their tools are warnings, also those that look like ours", async () => {
+    const tools = { profile: "minimal", alsoAllow: ["exec"], deny: ["exec"], byProvider: {}, exec: {}, fs: {}, sandbox: {}, elevated: {} };
+    const agent = { name: "M", skills: [], params: {}, runtime: {}, tts: {}, models: {}, tools };
+    const config = await load({ agents: { defaults: { models: { "openai/x": {} } }, list: [{ id: "main", ...agent }] } });
+    expect(config.warnings).toHaveLength(1 + 6 + 8);
   });
 
   test("other sections are ignored with one line, a near miss pointed out", async () => {

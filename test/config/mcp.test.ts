@@ -33,7 +33,9 @@ test("everything about it can be said, variables included", async () => {
       cwd: join(config.path ?? "", "..", "tools"),
     },
   ]);
-  expect(config.warnings).toEqual([]);
+  expect(config.warnings).toEqual([
+    `mcp.servers.my-Files_2.cwd: there is no folder ${join(config.path ?? "", "..", "tools")}; make it, or correct the path.`,
+  ]);
 });
 
 test("a url is a server to reach over streamable HTTP, said or not", async () => {
@@ -61,11 +63,42 @@ test("agents name its tools, one or all; a server that is not there is a warning
   expect(config.warnings).toEqual([expect.stringMatching(/^agents\.entries\.main\.tools: no such tools here, left out: web__\*/)]);
 });
 
-test("an unknown key is a warning: OpenClaw may have more", async () => {
-  const config = await load({ mcp: { sessionIdleTtlMs: 1, servers: { files: { command: "x", comand: "y" } } } });
-  expect(config.warnings).toEqual([
+test("OpenClaw's own keys are warnings, with ours where there is the like", async () => {
+  const files = { command: "x", workingDirectory: "y", connectionTimeoutMs: 1, timeout: 2, supportsParallelToolCalls: true };
+  expect((await load({ mcp: { sessionIdleTtlMs: 1, servers: { files } } })).warnings).toEqual([
     "mcp.sessionIdleTtlMs: unknown key, ignored.",
-    'mcp.servers.files.comand: unknown key, ignored: did you mean "command"?',
+    'mcp.servers.files.workingDirectory: unknown key, ignored: did you mean "cwd"?',
+    'mcp.servers.files.connectionTimeoutMs: unknown key, ignored: did you mean "connectTimeoutMs"?',
+    "mcp.servers.files.timeout: unknown key, ignored.",
+    "mcp.servers.files.supportsParallelToolCalls: unknown key, ignored.",
+  ]);
+});
+
+test("any other unknown key of a server is an error: it may have been meant to hold it back", async () => {
+  const files = { command: "x", enbled: false, disabled: true, toolFilter: { include: ["read"] }, autoApprove: [] };
+  expect(await problems({ mcp: { servers: { files } } })).toEqual([
+    'mcp.servers.files.enbled: unknown key: did you mean "enabled"? Rename or remove it.',
+    "mcp.servers.files.disabled: unknown key: did you mean enabled: false? Rename or remove it.",
+    "mcp.servers.files.toolFilter: unknown key: did you mean the tools of agents: files__read? Rename or remove it.",
+    "mcp.servers.files.autoApprove: unknown key: known here: enabled, command, args, env, cwd, url, headers, transport, " +
+      "connectTimeoutMs. Rename or remove it.",
+  ]);
+});
+
+test("servers as other programs spell them are pointed to their place", async () => {
+  expect((await load({ mcpServers: { files: { command: "x" } }, channels: {} })).warnings).toEqual([
+    "top level: these sections are not Clawgate's and are ignored: mcpServers (did you mean mcp: { servers: … }?), channels.",
+  ]);
+});
+
+test("a tool that is a server's name, or a wildcard that is none, is told how all of a server's tools are named", async () => {
+  const tools = ["Every", "*", "every__re*"];
+  const config = await load({ mcp: { servers: { every: { command: "x" } } }, agents: { entries: { main: { tools } } } });
+  expect(config.agents[0]?.tools.allow).toEqual([]);
+  const wildcard = "(a wildcard stands for all tools of one server: every__*)";
+  expect(config.warnings).toEqual([expect.stringContaining(`left out: Every (did you mean "every__*"?), * ${wildcard}, every__re* `)]);
+  expect((await load({ agents: { entries: { main: { tools: ["*"] } } } })).warnings).toEqual([
+    expect.stringContaining("left out: * (a wildcard stands for all tools of one server: <server>__*). There are: calculator, "),
   ]);
 });
 

@@ -76,6 +76,32 @@ test("a listed model says whether it takes images, how much it writes and what i
   ]);
 });
 
+test("what a model takes is one of the known kinds, and nothing has a price below zero", async () => {
+  const models = [
+    { id: "a", input: ["text", "imgae"] },
+    { id: "b", input: ["pictures"] },
+    { id: "c", cost: { input: -1, output: 1 } },
+  ];
+  const kinds = 'must be one of "text", "image", "audio", "video", "file"';
+  expect(await problems(withProvider({ baseUrl: "http://h/v1", models }))).toEqual([
+    `models.providers.p.models[0].input[1]: ${kinds}: did you mean "image"?`,
+    `models.providers.p.models[1].input[0]: ${kinds}.`,
+    "models.providers.p.models[2].cost.input: must be at least 0.",
+  ]);
+});
+
+test("half a price is a warning", async () => {
+  const models = [
+    { id: "a", cost: { input: 1 } },
+    { id: "b", cost: { output: 1 } },
+    { id: "c", cost: { input: 0, output: 1 } },
+  ];
+  expect((await load(withProvider({ baseUrl: "http://h/v1", models }))).warnings).toEqual([
+    "models.providers.p.models[0].cost: has a price for input and none for output, which counts as 0.",
+    "models.providers.p.models[1].cost: has a price for output and none for input, which counts as 0.",
+  ]);
+});
+
 describe("a package of the user's", () => {
   test("is found beside the gateway", async () => {
     const found = await providerOf({ api: "ai-sdk", package: "@ai-sdk/openai-compatible", options: { name: "x" } });

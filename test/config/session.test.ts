@@ -47,6 +47,70 @@ describe("session.database", () => {
   });
 });
 
+describe("agents.defaults.maxConcurrent", () => {
+  test("caps the runs of all agents, and maxQueued those that wait", async () => {
+    expect((await load({})).runs).toEqual({ maxConcurrent: 256, maxQueued: 1024 });
+    expect((await load({ agents: { defaults: { maxConcurrent: 4, maxQueued: 0 } } })).runs).toEqual({ maxConcurrent: 4, maxQueued: 0 });
+    expect(await problems({ agents: { defaults: { maxConcurrent: 0 } } })).toEqual(["agents.defaults.maxConcurrent: must be at least 1."]);
+  });
+});
+
+describe("session.maintenance", () => {
+  const retention = async (maintenance?: object) => (await load({ session: { maintenance } })).session.retention;
+
+  test("sets no limit by itself", async () => {
+    const none = { isEnforced: true, pruneAfterMs: undefined, maxEntries: undefined, maxDiskBytes: undefined };
+    expect(await retention()).toEqual(none);
+    expect(await retention({})).toEqual(none);
+    expect(await retention({ maxDiskBytes: false })).toEqual(none);
+    expect(await retention({ maxDiskBytes: 0 })).toEqual(none);
+  });
+
+  test.each([
+    ["30d", 30 * 86_400_000],
+    ["12h", 12 * 3_600_000],
+    ["1h30m", 5_400_000],
+    [" 2 W ", 14 * 86_400_000],
+    ["1.5d", 129_600_000],
+    ["90s", 90_000],
+    ["7", 7 * 86_400_000],
+    [7, 7 * 86_400_000],
+    [0.5, 43_200_000],
+  ])("pruneAfter %j is %d ms", async (pruneAfter, pruneAfterMs) => {
+    expect(await retention({ pruneAfter })).toMatchObject({ pruneAfterMs });
+  });
+
+  test.each([
+    ["500mb", 500 * 1024 ** 2],
+    ["2GB", 2 * 1024 ** 3],
+    ["1.5 k", 1536],
+    ["10MiB", 10 * 1024 ** 2],
+    ["1000b", 1000],
+    ["1000", 1000],
+    [1000, 1000],
+  ])("maxDiskBytes %j is %d bytes", async (size, maxDiskBytes) => {
+    expect(await retention({ maxDiskBytes: size })).toMatchObject({ maxDiskBytes });
+  });
+
+  test("the mode and the number of sessions arrive, without a warning", async () => {
+    const config = await load({ session: { maintenance: { mode: "warn", maxEntries: 500 } } });
+    expect(config.session.retention).toMatchObject({ isEnforced: false, maxEntries: 500 });
+    expect(config.warnings).toEqual([]);
+  });
+
+  test.each(["soon", "", "-1d", "0", 0, -3, "0d", "1y", "d", "99999999d"])("pruneAfter %j is refused", async (pruneAfter) => {
+    expect(await problems({ session: { maintenance: { pruneAfter } } })).toEqual([
+      'session.maintenance.pruneAfter: must be a time above 0, such as "30d", "12h", "1h30m" or a number of days.',
+    ]);
+  });
+
+  test.each(["much", "", "-1", -1, "1pb", "mb"])("maxDiskBytes %j is refused", async (maxDiskBytes) => {
+    expect(await problems({ session: { maintenance: { maxDiskBytes } } })).toEqual([
+      'session.maintenance.maxDiskBytes: must be a size, such as "500mb", "2gb" or a number of bytes; false is no limit.',
+    ]);
+  });
+});
+
 describe("examples/quickstart.json5", () => {
   const configPath = resolve("examples/quickstart.json5");
   const env = { CLAWGATE_OLLAMA: "off" };

@@ -23,6 +23,9 @@ type Headers = { readonly [name: string]: string };
 const bearer = { authorization: `Bearer ${testToken}` };
 const json = { "content-type": "application/json" };
 const auth = { mode: "token", token: testToken };
+/** May use the agent `main` only, and name no model. */
+const laptop = { name: "laptop", token: "token-of-a-laptop", agents: ["main"], models: [] };
+const asLaptop = { authorization: `Bearer ${laptop.token}` };
 const chatHead = "POST /v1/chat/completions";
 
 let stub: StubUpstream;
@@ -36,6 +39,8 @@ let impatient: TestGateway;
 let broken: TestGateway;
 /** Its provider must have answered after 50 ms. */
 let hurried: TestGateway;
+/** Takes one run at a time, and none besides. */
+let narrow: TestGateway;
 
 beforeAll(async () => {
   stub = await startStubUpstream();
@@ -45,15 +50,25 @@ beforeAll(async () => {
   };
   const provider = { baseUrl: stub.url };
   const endpoints = { chatCompletions: { enabled: true } };
-  [gateway, disabled, lockedOut, impatient, broken, hurried] = await Promise.all([
-    startGateway({ agents, models: { providers: { stub: provider } }, session: { maxQueued: 0 } }),
+  [gateway, disabled, lockedOut, impatient, broken, hurried, narrow] = await Promise.all([
+    startGateway({
+      gateway: { auth: { ...auth, tokens: [laptop] }, http: { endpoints } },
+      agents,
+      models: { providers: { stub: provider } },
+      session: { maxQueued: 0 },
+    }),
     startGateway({ gateway: { http: {} } }),
     startGateway({ gateway: { auth: { ...auth, rateLimit: { maxAttempts: 1, exemptLoopback: false } } } }),
     startGateway({ gateway: { http: { requestTimeoutMs: 50, endpoints } } }),
     startGateway(),
     startGateway({ agents, models: { providers: { stub: { ...provider, timeoutMs: 50 } } } }),
+    startGateway({
+      agents: { ...agents, defaults: { ...agents.defaults, maxConcurrent: 1, maxQueued: 0 } },
+      models: { providers: { stub: provider } },
+    }),
   ]);
   await lockedOut.get("/v1/models", { authorization: "Bearer wrong" });
+  await chat(say("what is 6 * 7?"), { "x-openclaw-session-key": "tools" });
   loseTables(broken.folder);
 });
 
@@ -84,17 +99,44 @@ function chatWith(script: StubScript, more: object = {}): Promise<Exchange> {
   return chat({ ...say("hi", more), model: "openclaw:remote" });
 }
 
-async function chatWithBusySession(): Promise<Exchange> {
+/** A second one while the first is at work. */
+async function chatTwice(more: object, of: TestGateway): Promise<Exchange> {
   stub.reply("hang");
   const seen = stub.requestCount;
   const leave = new AbortController();
-  const body = { ...say("hi"), model: "openclaw:remote", user: "busy" };
-  const first = gateway.chat(body, {}, leave.signal).catch(() => undefined);
+  const body = { ...say("hi"), model: "openclaw:remote", ...more };
+  const first = of.chat(body, {}, leave.signal).catch(() => undefined);
   await stub.waitForRequest(seen + 1);
-  const second = await chat(body);
+  const second = await chat(body, {}, of);
   leave.abort();
   await first;
   return second;
+}
+
+/** In a session that was there before. */
+async function whileAtWork(key: string, ask: () => Promise<Exchange>): Promise<Exchange> {
+  const headers = { "x-openclaw-session-key": key };
+  stub.reply({ text: "begun" }, "hang");
+  const body = { ...say("hi"), model: "openclaw:remote" };
+  await chat(body, headers);
+  const seen = stub.requestCount;
+  const leave = new AbortController();
+  const first = gateway.chat(body, headers, leave.signal).catch(() => undefined);
+  await stub.waitForRequest(seen + 1);
+  const exchange = await ask();
+  leave.abort();
+  await first;
+  return exchange;
+}
+
+async function send(method: string, path: string, headers: Headers = {}, of = gateway): Promise<Exchange> {
+  return exchangeOf(await fetch(`${of.url}${path}`, { method, headers: { ...bearer, ...headers } }));
+}
+
+async function chatInSessionOfAnother(): Promise<Exchange> {
+  const session = { "x-openclaw-session-key": "of-main" };
+  await chat(say("hi"), session);
+  return chat(say("hi"), { ...session, ...asLaptop });
 }
 
 async function stalledChat(): Promise<Exchange> {
@@ -135,7 +177,10 @@ const chatProvocations: readonly (readonly [status: number, how: string, provoke
   [400, "a conversation that is too long", () => chatWith({ status: 400, body: { error: { code: "context_length_exceeded" } } })],
   [401, "no secret", () => chat(say("hi"), { authorization: "" })],
   [401, "a wrong secret", () => chat(say("hi"), { authorization: "Bearer wrong" })],
+  [403, "a forbidden agent", () => chat({ ...say("hi"), model: "openclaw:remote" }, asLaptop)],
+  [403, "a forbidden model, streamed", () => chat(say("hi", { stream: true }), { ...asLaptop, "x-openclaw-model": "stub/any" })],
   [404, "an unknown agent", () => chat({ ...say("hi"), model: "openclaw:gamma" })],
+  [404, "a session of somebody else's", chatInSessionOfAnother],
   [404, "an unknown model", () => chat(say("hi"), { "x-openclaw-model": "nobody/nothing" })],
   [404, "a disabled endpoint", () => chat(say("hi"), {}, disabled)],
   [405, "a wrong method", () => get("/v1/chat/completions")],
@@ -143,7 +188,8 @@ const chatProvocations: readonly (readonly [status: number, how: string, provoke
   [413, "a body that is too large", () => sendRaw(gateway.url, head(chatHead, { ...bearer, ...json, "content-length": "30000000" }))],
   [415, "a body that is no JSON", () => chat("hi", { "content-type": "text/plain" })],
   [429, "a lock-out", () => chat(say("hi"), {}, lockedOut)],
-  [429, "a busy session", chatWithBusySession],
+  [429, "a busy session", () => chatTwice({ user: "busy" }, gateway)],
+  [429, "a gateway with too much to do", () => chatTwice({}, narrow)],
   [429, "a busy provider", () => chatWith({ status: 429, headers: { "retry-after": "20" }, body: { error: { message: "slowly" } } })],
   [431, "oversized headers", () => sendRaw(gateway.url, head(chatHead, { "x-big": "a".repeat(256 * 1024) }))],
   [500, "an agent that goes on calling tools", () => chat({ ...say("what is 6 * 7?"), model: "openclaw:hasty" })],
@@ -156,7 +202,15 @@ const chatProvocations: readonly (readonly [status: number, how: string, provoke
   [504, "a provider that hangs", () => (stub.reply("hang"), chat({ ...say("hi"), model: "openclaw:remote" }, {}, hurried))],
 ];
 
+/** Of a session that there is before each of its uses. */
+const session = "/v1/sessions/known";
+
 const pathOf: { readonly [operation: string]: string } = {
+  listSessions: "/v1/sessions",
+  getSession: session,
+  listSessionMessages: `${session}/messages`,
+  resetSession: `${session}/reset`,
+  deleteSession: session,
   listModels: "/v1/models",
   getModel: "/v1/models/openclaw/main",
   getHealth: "/healthz",
@@ -165,30 +219,60 @@ const pathOf: { readonly [operation: string]: string } = {
   getDocs: "/docs",
 };
 
-/** What can happen to every GET. */
+const methodOf = (operation: string): string => ({ resetSession: "POST", deleteSession: "DELETE" })[operation] ?? "GET";
+
+async function askKnown(operation: string, path: string): Promise<Exchange> {
+  if (path.startsWith(session)) await chat(say("hi"), { "x-openclaw-session-key": "known" });
+  return send(methodOf(operation), path);
+}
+
+/** What can happen to every operation without a body. */
 const everywhere = Object.entries(pathOf).flatMap(([operation, path]): Provocation[] => [
-  { operation, status: 200, how: "a question", provoke: () => get(path) },
+  { operation, status: 200, how: "a question", provoke: () => askKnown(operation, path) },
   {
     operation,
     status: 400,
     how: "a broken header",
-    provoke: () => sendRaw(gateway.url, `GET ${path} HTTP/1.1\r\nhost: gateway\r\nnonsense\r\n\r\n`),
+    provoke: () => sendRaw(gateway.url, `${methodOf(operation)} ${path} HTTP/1.1\r\nhost: gateway\r\nnonsense\r\n\r\n`),
   },
-  { operation, status: 405, how: "a wrong method", provoke: () => sendRaw(gateway.url, head(`DELETE ${path}`)) },
+  { operation, status: 405, how: "a wrong method", provoke: () => sendRaw(gateway.url, head(`PATCH ${path}`)) },
   {
     operation,
     status: 431,
     how: "oversized headers",
-    provoke: () => sendRaw(gateway.url, head(`GET ${path}`, { "x-big": "a".repeat(256 * 1024) })),
+    provoke: () => sendRaw(gateway.url, head(`${methodOf(operation)} ${path}`, { "x-big": "a".repeat(256 * 1024) })),
   },
 ]);
 
-const secured = ["listModels", "getModel"].flatMap((operation): Provocation[] => {
+const sessionOperations = ["listSessions", "getSession", "listSessionMessages", "resetSession", "deleteSession"];
+
+const secured = ["listModels", "getModel", ...sessionOperations].flatMap((operation): Provocation[] => {
   const path = pathOf[operation] as string;
+  const method = methodOf(operation);
   return [
-    { operation, status: 401, how: "a wrong secret", provoke: () => get(path, { authorization: "Bearer wrong" }) },
-    { operation, status: 404, how: "a disabled endpoint", provoke: () => get(path, {}, disabled) },
-    { operation, status: 429, how: "a lock-out", provoke: () => get(path, {}, lockedOut) },
+    { operation, status: 401, how: "a wrong secret", provoke: () => send(method, path, { authorization: "Bearer wrong" }) },
+    { operation, status: 404, how: "a disabled endpoint", provoke: () => send(method, path, {}, disabled) },
+    { operation, status: 429, how: "a lock-out", provoke: () => send(method, path, {}, lockedOut) },
+  ];
+});
+
+const aboutSessions = sessionOperations.flatMap((operation): Provocation[] => {
+  const method = methodOf(operation);
+  const pathFor = (key: string): string => (pathOf[operation] as string).replace("known", key);
+  const isOfOne = operation !== "listSessions";
+  return [
+    { operation, status: 503, how: "a store that is gone", provoke: () => send(method, pathFor("known"), {}, broken) },
+    ...(isOfOne ? [{ operation, status: 404, how: "an unknown session", provoke: () => send(method, pathFor("unknown")) }] : []),
+    ...(method === "GET"
+      ? []
+      : [
+          {
+            operation,
+            status: 429,
+            how: "a busy session",
+            provoke: () => whileAtWork("agent:remote:at-work", () => send(method, pathFor("agent:remote:at-work"))),
+          },
+        ]),
   ];
 });
 
@@ -196,6 +280,10 @@ const provocations: readonly Provocation[] = [
   ...chatProvocations.map(([status, how, provoke]) => ({ operation: "createChatCompletion", status, how, provoke })),
   ...everywhere,
   ...secured,
+  ...aboutSessions,
+  { operation: "listSessions", status: 400, how: "a page of nothing", provoke: () => get("/v1/sessions?limit=0") },
+  { operation: "listSessionMessages", status: 400, how: "an unknown message", provoke: () => get("/v1/sessions/tools/messages?after=x") },
+  { operation: "listSessionMessages", status: 200, how: "with branches", provoke: () => get("/v1/sessions/tools/messages?branches=true") },
   { operation: "getModel", status: 400, how: "a malformed percent-encoding", provoke: () => get("/v1/models/%zz") },
   { operation: "getModel", status: 404, how: "an unknown agent", provoke: () => get("/v1/models/openclaw/gamma") },
   { operation: "getReadiness", status: 503, how: "a store that is gone", provoke: () => get("/readyz", {}, broken) },

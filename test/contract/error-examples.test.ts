@@ -36,6 +36,9 @@ function shownErrors(): Shown[] {
 const bearer = { authorization: `Bearer ${testToken}` };
 const json = { "content-type": "application/json" };
 const auth = { mode: "token", token: testToken };
+const laptop = { name: "laptop", token: "token-of-a-laptop", agents: ["beta"], models: ["openai/gpt-5.4"] };
+const phone = { name: "phone", token: "token-of-a-phone", expiresAt: "2026-01-01" };
+const asLaptop = { authorization: `Bearer ${laptop.token}` };
 const weather = { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } };
 const sound = { type: "input_audio", input_audio: { data: "UklGRg==", format: "wav" } };
 const imageAt = (url: string) => ({ type: "image_url", image_url: { url } });
@@ -48,6 +51,8 @@ const colour = {
 let stub: StubUpstream;
 /** The agents of the examples: `main` asks the stub by way of the provider `local`, `beta` by way of `openai`. */
 let gateway: TestGateway;
+/** Takes one run at a time, and none besides. */
+let narrow: TestGateway;
 /** All its limits are short. */
 let hurried: TestGateway;
 let disabled: TestGateway;
@@ -62,8 +67,14 @@ beforeAll(async () => {
   const entries = { main: { default: true, model: "local/qwen3" }, beta: { model: "openai/gpt-5.4" } };
   const tireless = { model: "builtin/offline", tools: ["calculator"], maxTurns: 1 };
   const quick = { chatCompletions: { enabled: true } };
-  [gateway, hurried, disabled, lockedOut, broken] = await Promise.all([
-    startGateway({ agents: { entries }, models: { providers: { local, openai } }, session: { maxQueued: 0 } }),
+  [gateway, narrow, hurried, disabled, lockedOut, broken] = await Promise.all([
+    startGateway({
+      gateway: { auth: { ...auth, tokens: [laptop, phone] }, http: { endpoints: quick } },
+      agents: { entries },
+      models: { providers: { local, openai } },
+      session: { maxQueued: 0 },
+    }),
+    startGateway({ agents: { defaults: { maxConcurrent: 1, maxQueued: 0 }, entries }, models: { providers: { local, openai } } }),
     startGateway({
       gateway: { http: { requestTimeoutMs: 50, endpoints: quick } },
       agents: { entries: { main: tireless, slow: { model: "local/qwen3" }, brief: { model: "openai/gpt-5.4", runTimeoutMs: 50 } } },
@@ -104,16 +115,38 @@ function chatWith(script: StubScript, more: object = {}): Promise<string> {
   return chat(say("hi", more));
 }
 
-async function chatWithBusySession(): Promise<string> {
+/** A second one while the first is at work. */
+async function chatTwice(more: object, of = gateway): Promise<string> {
   stub.reply("hang");
   const seen = stub.requestCount;
   const leave = new AbortController();
-  const first = gateway.chat(say("hi", { user: "busy" }), {}, leave.signal).catch(() => undefined);
+  const first = of.chat(say("hi", more), {}, leave.signal).catch(() => undefined);
   await stub.waitForRequest(seen + 1);
-  const second = await chat(say("hi", { user: "busy" }));
+  const second = await chat(say("hi", more), {}, of);
   leave.abort();
   await first;
   return second;
+}
+
+async function deleteAtWork(): Promise<string> {
+  const headers = { "x-openclaw-session-key": "at-work" };
+  stub.reply({ text: "begun" }, "hang");
+  await chat(say("hi"), headers);
+  const seen = stub.requestCount;
+  const leave = new AbortController();
+  const first = gateway.chat(say("hi"), headers, leave.signal).catch(() => undefined);
+  await stub.waitForRequest(seen + 1);
+  const said = await raw(head("DELETE /v1/sessions/at-work", bearer));
+  leave.abort();
+  await first;
+  return said;
+}
+
+async function chatInSessionOfAnother(): Promise<string> {
+  const session = { "x-openclaw-session-key": "agent:beta:project-7" };
+  stub.reply({ text: "Hello." });
+  await chat(say("hi"), session);
+  return chat(say("hi"), { ...session, ...asLaptop });
 }
 
 async function stalledChat(): Promise<string> {
@@ -150,6 +183,10 @@ const provocations: { readonly [name: string]: () => Promise<string> | string } 
   "MalformedRequest.malformedHttp": () => raw("GET /healthz HTTP/1.1\r\nnonsense\r\n\r\n"),
   "Unauthorized.missing": () => get("/v1/models", { authorization: "" }),
   "Unauthorized.wrong": () => get("/v1/models", { authorization: "Bearer wrong" }),
+  "Unauthorized.expired": () => get("/v1/models", { authorization: `Bearer ${phone.token}` }),
+  "Forbidden.agent": () => chat({ ...say("hi"), model: "openclaw:main" }, asLaptop),
+  "Forbidden.model": () => chat(say("hi"), { ...asLaptop, "x-openclaw-model": "local/qwen3" }),
+  "AgentNotFound.session": chatInSessionOfAnother,
   "AgentNotFound.agent": () => chat({ ...say("hi"), model: "openclaw:gamma" }),
   "AgentNotFound.override": () => chat(say("hi"), { "x-openclaw-model": "local/qwen9" }),
   "ModelNotFound.agent": () => get("/v1/models/openclaw/gamma"),
@@ -157,8 +194,14 @@ const provocations: { readonly [name: string]: () => Promise<string> | string } 
   "RequestTimeout.stalled": stalledChat,
   "RequestTooLarge.tooLarge": () => raw(head("POST /v1/chat/completions", { ...bearer, ...json, "content-length": "30000000" })),
   "UnsupportedMediaType.plainText": () => chat("hi", { "content-type": "text/plain" }),
-  "ChatTooManyRequests.busy": chatWithBusySession,
+  "ChatTooManyRequests.busy": () => chatTwice({ user: "busy" }),
+  "ChatTooManyRequests.full": () => chatTwice({}, narrow),
   "ChatTooManyRequests.upstream": () => (stub.reply(rateLimited), chat({ ...say("hi"), model: "openclaw:beta" })),
+  "BadQuery.outOfRange": () => get("/v1/sessions?limit=500"),
+  "BadQuery.wrongType": () => get("/v1/sessions?limit=many"),
+  "BadQuery.unknownCursor": () => get("/v1/sessions?after=nowhere"),
+  "SessionNotFound.unknown": () => get("/v1/sessions/nowhere"),
+  "SessionTooManyRequests.busy": deleteAtWork,
   "HeadersTooLarge.tooLarge": () => raw(head("GET /healthz", { "x-big": "a".repeat(256 * 1024) })),
   // No request is known that makes the gateway fail; what any unforeseen exception becomes is known.
   "InternalError.internal": () => JSON.stringify(errorReply(new TypeError("x is not a function")).body),

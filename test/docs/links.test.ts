@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
@@ -25,6 +25,7 @@ test("every configuration that the documents show is one the gateway starts with
   expect(examples).not.toEqual([]);
   const folder = mkdtempSync(join(tmpdir(), "clawgate-docs-"));
   try {
+    mkdirSync(join(folder, "workspace"));
     for (const example of examples) {
       const configPath = join(folder, "openclaw.json");
       writeFileSync(configPath, example);

@@ -6,7 +6,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { contract } from "../support/contract-check.ts";
-import { dataLines, say, startGateway, type TestGateway } from "../support/gateway.ts";
+import { dataLines, say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
 import { startStubUpstream, type StubScript, type StubUpstream } from "../support/stub-upstream.ts";
 
 type Examples = { readonly [name: string]: { readonly value: unknown } };
@@ -99,8 +99,17 @@ async function chunksOf(response: Response): Promise<unknown[]> {
   return dataLines(await response.text()).flatMap((line) => (line === "[DONE]" ? [] : [JSON.parse(line) as unknown]));
 }
 
-async function json(path: string): Promise<unknown[]> {
-  return [await (await gateway.get(path)).json()];
+async function json(path: string, method = "GET"): Promise<unknown[]> {
+  const headers = { authorization: `Bearer ${testToken}` };
+  return [await (await fetch(`${gateway.url}${path}`, { method, headers })).json()];
+}
+
+/** After one turn in the only session there is. */
+async function aboutSession(ask: () => Promise<unknown[]>): Promise<unknown[]> {
+  await json("/v1/sessions/project-7", "DELETE");
+  stub.reply(greeting);
+  await (await gateway.chat(say("hi"), { "x-openclaw-session-key": "project-7" })).arrayBuffer();
+  return ask();
 }
 
 const chat = "createChatCompletion application/json";
@@ -127,6 +136,11 @@ const provocations: { readonly [example: string]: () => Promise<unknown[]> } = {
   [`${stream} usage`]: () => chunks(greeting, { stream_options: { include_usage: true } }),
   "listModels application/json twoAgents": () => json("/v1/models"),
   "getModel application/json main": () => json("/v1/models/openclaw/main"),
+  "listSessions application/json one": () => aboutSession(() => json("/v1/sessions?limit=5")),
+  "getSession application/json session": () => aboutSession(() => json("/v1/sessions/project-7")),
+  "listSessionMessages application/json turn": () => aboutSession(() => json("/v1/sessions/project-7/messages")),
+  "deleteSession application/json deleted": () => aboutSession(() => json("/v1/sessions/project-7", "DELETE")),
+  "resetSession application/json emptied": () => aboutSession(() => json("/v1/sessions/project-7/reset", "POST")),
   "getHealth application/json alive": () => json("/healthz"),
   "getReadiness application/json ready": () => json("/readyz"),
 };
@@ -134,7 +148,10 @@ const provocations: { readonly [example: string]: () => Promise<unknown[]> } = {
 /** Without what is new each time. */
 function masked(value: unknown): unknown {
   const text = JSON.stringify(value).replaceAll(/"chatcmpl-[0-9a-f]+"/g, '"chatcmpl-"');
-  return JSON.parse(text.replaceAll(/"created":\d+/g, '"created":0')) as unknown;
+  const ids = text
+    .replaceAll(/"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}"/g, '"message"')
+    .replaceAll(/"run_id":"[0-9a-f]{32}"/g, '"run_id":"run"');
+  return JSON.parse(ids.replaceAll(/"(created|last_active_at|bytes)":[1-9]\d*/g, '"$1":1')) as unknown;
 }
 
 test.each(shown.filter(({ example }) => !example.endsWith(" beginning")))(

@@ -214,6 +214,25 @@ describe.each([
     expect(asked()).toEqual({ first: 1, second: 0 });
   });
 
+  test("whoever reads the whole reply has seen nothing of it before its end: what the failed one said is gone", async () => {
+    first.reply({ text: "I calculate.", toolCalls: [calculate] }, { text: "It is forty", reasoning: "Hm.", ending: "cut" });
+    second.reply({ text: "It is 42." });
+    const response = await gateway.chat(say("6 * 7?"));
+    expect(await response.json()).toMatchObject({ choices: [{ message: { content: "I calculate.\n\nIt is 42." } }] });
+    first.reply({ text: "It is", toolCalls: [{ name: "get_weather" }], ending: "cut" });
+    second.reply({ text: "Sunny." });
+    const other = (await (await gateway.chat(say("Weather?", { tools: [weather] }))).json()) as { choices: [{ message: object }] };
+    expect(other.choices[0].message).toEqual({ role: "assistant", content: "Sunny.", refusal: null });
+  });
+
+  test("what a fallback has against the request does not hide that the model failed", async () => {
+    first.always({ status: 503 });
+    second.reply({ status: 400, message: "No such setting." });
+    const { status, code, message } = await errorOf(await gateway.chat(say("Hello?")));
+    expect({ status, code }).toEqual({ status: 502, code: "upstream_error" });
+    expect(message).toMatch(/status 503.*Its fallback .* failed too: .*No such setting\.$/);
+  });
+
   test("when all fail, the caller hears of the first failure", async () => {
     first.reply({ status: 429, message: "Slow down.", headers: { "retry-after": "60" } });
     second.reply({ status: 401 });

@@ -53,7 +53,7 @@ describe("a stream that was asked for progress", () => {
       { type: "tool_end", id: "call_1", name: "calculator", is_error: false },
       { type: "turn_start", turn: 2, model: "stub/priced" },
       // 800 plain input tokens at 2, 1200 cached at 0.5, 400 written at 10, per million.
-      { type: "run_end", turns: 2, usage: summed, cost: 0.0062 },
+      { type: "run_end", model: "stub/priced", turns: 2, usage: summed, cost: 0.0062 },
     ]);
     expect(chunks[0]?.choices[0]?.delta).toEqual({ role: "assistant", content: "", refusal: null });
     const withProgress = chunks.filter(({ openclaw }) => openclaw);
@@ -75,7 +75,7 @@ describe("a stream that was asked for progress", () => {
       { type: "model_fallback", from: "stub/priced", to: "stub/plain", code: "upstream_error" },
       { type: "turn_start", turn: 1, model: "stub/plain" },
       // What an unpriced model costs is not known.
-      { type: "run_end", turns: 1 },
+      { type: "run_end", model: "stub/plain", turns: 1 },
     ]);
   });
 
@@ -111,7 +111,7 @@ test("a reply that is not streamed sums the run up", async () => {
   const exchange = await exchangeOf(await gateway.chat(say("6*7?"), asking));
   expect(problemsOf("createChatCompletion", exchange)).toEqual([]);
   const reply = JSON.parse(exchange.text) as { usage: object; openclaw: object };
-  expect(reply.openclaw).toEqual({ type: "run_end", turns: 2, usage: reply.usage, cost: 0.0062 });
+  expect(reply.openclaw).toEqual({ type: "run_end", model: "stub/priced", turns: 2, usage: reply.usage, cost: 0.0062 });
 });
 
 test("the log line of the run has its cost, and no cost where one turn's is not known", async () => {

@@ -47,10 +47,11 @@ const result = (call: { id: string }, content: string) => ({
   content: [{ type: "text", text: content }],
 });
 const turnEnd = (finishReason: string, ...messages: object[]) => ({ type: "turn_end", messages, finishReason, usage });
-const runEnd = (finishReason: string, turns = 1) => ({
+const runEnd = (model: string, finishReason: string, turns = 1) => ({
   type: "run_end",
   status: "completed",
   finishReason,
+  model,
   turns,
   usage: { inputTokens: 9 * turns, outputTokens: 5 * turns },
 });
@@ -90,7 +91,7 @@ const scenarios: readonly Scenario[] = [
       start(1, model),
       text("Hello, 세상 ✓ 👩‍🚀\n"),
       turnEnd("stop", reply("Hello, 세상 ✓ 👩‍🚀\n")),
-      runEnd("stop"),
+      runEnd(model, "stop"),
     ],
     asked: [{ messages: [user({ text: "Hello?" })] }],
   },
@@ -99,7 +100,13 @@ const scenarios: readonly Scenario[] = [
     body: say("Hello?", plain),
     turns: [{ text: "Once upon", finishReason: "length" }],
     frames: spoken("Once upon", 1, "length"),
-    events: (model) => [{ type: "run_start" }, start(1, model), text("Once upon"), turnEnd("length", reply("Once upon")), runEnd("length")],
+    events: (model) => [
+      { type: "run_start" },
+      start(1, model),
+      text("Once upon"),
+      turnEnd("length", reply("Once upon")),
+      runEnd(model, "length"),
+    ],
     asked: [{ messages: [user({ text: "Hello?" })] }],
   },
   {
@@ -119,7 +126,7 @@ const scenarios: readonly Scenario[] = [
       start(2, model),
       text("\n\nIt is 42."),
       turnEnd("stop", reply("It is 42.")),
-      runEnd("stop", 2),
+      runEnd(model, "stop", 2),
     ],
     asked: [
       { tools: ["calculator"], messages: [user({ text: "6 * 7?" })] },
@@ -144,7 +151,7 @@ const scenarios: readonly Scenario[] = [
       ...called("caller", askWeather),
       callEnd("caller", askWeather),
       turnEnd("tool_calls", reply("", [askWeather])),
-      runEnd("tool_calls"),
+      runEnd(model, "tool_calls"),
     ],
     asked: [{ tools: ["get_weather"], messages: [user({ text: "How is Seoul?" })] }],
   },
@@ -166,7 +173,7 @@ const scenarios: readonly Scenario[] = [
       ...called("caller", { ...askWeather, arguments: "{}" }),
       callEnd("caller", { ...askWeather, arguments: "{}" }),
       turnEnd("tool_calls", reply("", [{ ...askWeather, arguments: "{}" }])),
-      runEnd("tool_calls"),
+      runEnd(model, "tool_calls"),
     ],
     asked: [{ tools: ["get_weather"], messages: [user({ text: "How is it?" })] }],
   },
@@ -185,7 +192,7 @@ const scenarios: readonly Scenario[] = [
       { type: "tool_start", call: calculate },
       { type: "tool_result", call: calculate, content: "42", isError: false },
       turnEnd("tool_calls", reply("", [calculate, askWeather]), result(calculate, "42")),
-      runEnd("tool_calls"),
+      runEnd(model, "tool_calls"),
     ],
     asked: [{ tools: ["get_weather", "calculator"], messages: [user({ text: "How is Seoul, and 6 * 7?" })] }],
   },
@@ -216,7 +223,7 @@ const scenarios: readonly Scenario[] = [
       start(1, model),
       text("Sun and rain."),
       turnEnd("stop", reply("Sun and rain.")),
-      runEnd("stop"),
+      runEnd(model, "stop"),
     ],
     asked: [
       {
@@ -249,7 +256,13 @@ const scenarios: readonly Scenario[] = [
     },
     turns: [{ text: "A pixel." }],
     frames: spoken("A pixel."),
-    events: (model) => [{ type: "run_start" }, start(1, model), text("A pixel."), turnEnd("stop", reply("A pixel.")), runEnd("stop")],
+    events: (model) => [
+      { type: "run_start" },
+      start(1, model),
+      text("A pixel."),
+      turnEnd("stop", reply("A pixel.")),
+      runEnd(model, "stop"),
+    ],
     asked: [{ messages: [user({ text: "What is this?" }, { image: { mediaType: "image/png", data: pixel } })] }],
   },
   {
@@ -262,7 +275,7 @@ const scenarios: readonly Scenario[] = [
       start(1, model),
       text('{"city":"Seoul","people":9}'),
       turnEnd("stop", reply('{"city":"Seoul","people":9}')),
-      runEnd("stop"),
+      runEnd(model, "stop"),
     ],
     asked: [{ jsonSchema: city, messages: [user({ text: "Which city?" })] }],
   },
@@ -277,7 +290,7 @@ const scenarios: readonly Scenario[] = [
       { type: "reasoning_delta", text: "They greet." },
       text("Hello!"),
       turnEnd("stop", reply("Hello!")),
-      runEnd("stop"),
+      runEnd(model, "stop"),
     ],
     asked: [{ messages: [user({ text: "Hello?" })] }],
   },

@@ -411,14 +411,44 @@ describe("what a provider does wrong", () => {
   });
 });
 
-test("of two processes on one session the second to end is refused, and what its caller said is kept", async () => {
+test("of two processes on one session the second waits for the first, and goes on where that ended", async () => {
   const held = await startHeldUpstream();
   const folder = await makeFolder();
   // One after the other: both write the config file of this folder before they read it.
   const one = await startGateway(onProvider(held.url), { folder });
   const other = await startGateway(onProvider(held.url), { folder });
+  const first = one.chat(say("first"), key("shared"));
+  const firstExchange = await held.next();
+  const second = await other.chat(say("second", { stream: true }), { ...key("shared"), "x-openclaw-events": "true" });
+  const reader = new StreamReader(second);
+  await reader.until('"openclaw":{"type":"run_queued"}');
+  expect([held.count, other.program.runs.load]).toEqual([1, { running: 0, waiting: 1, sessions: 1 }]);
+  firstExchange.say("1");
+  firstExchange.finish();
+  expect((await first).status).toBe(200);
+  const secondExchange = await held.next();
+  expect(secondExchange.body).toMatchObject({ messages: [user("first"), assistant("1"), user("second")] });
+  await reader.cancel();
+  await secondExchange.aborted;
+  const third = one.chat(say("third"), key("shared"));
+  const thirdExchange = await held.next();
+  thirdExchange.say("3");
+  thirdExchange.finish();
+  expect((await third).status).toBe(200);
+  expect(countRows(one)["leases"]).toBe(0);
+});
+
+test("a run whose session another process took over is refused at its end, and what its caller said is kept", async () => {
+  const held = await startHeldUpstream();
+  const folder = await makeFolder();
+  const one = await startGateway(onProvider(held.url), { folder });
+  const other = await startGateway(onProvider(held.url), { folder });
   const slow = one.chat(say("slow"), key("shared"));
   const slowExchange = await held.next();
+  // What is left of a lease whose owner has been silent for too long.
+  const leases = new Database(join(folder, "clawgate.db"));
+  leases.exec("delete from leases");
+  leases.close();
   const quick = other.chat(say("quick"), key("shared"));
   const quickExchange = await held.next();
   quickExchange.say("done");
@@ -441,4 +471,23 @@ test("of two processes on one session the second to end is refused, and what its
     ["user", "unanswered"],
   ]);
   expect(rows[2]!.body).toContain("slow");
+});
+
+test("a run whose session another process took over is stopped in the middle, and its caller told to send it again", async () => {
+  const held = await startHeldUpstream();
+  const one = await startGateway(onProvider(held.url));
+  const chatting = one.chat(say("hi"), key("shared"));
+  const exchange = await held.next();
+  const leases = new Database(join(one.folder, "clawgate.db"));
+  leases.exec("delete from leases");
+  leases.close();
+  // When the lease is to be renewed, which is some seconds from now.
+  await exchange.aborted;
+  const stopped = await chatting;
+  expect({ status: stopped.status, retryAfter: stopped.headers.get("retry-after"), body: await stopped.json() }).toMatchObject({
+    status: 429,
+    retryAfter: "1",
+    body: { error: { code: "session_busy" } },
+  });
+  expect(one.program.runs.load).toEqual({ running: 0, waiting: 0, sessions: 0 });
 });

@@ -106,10 +106,10 @@ const messages: { readonly [what: string]: Row } = {
   "a part of a type that nobody knows": [part({ type: "video" }), "invalid_value", "messages[0].content[0].type"],
   "a text part without text": [part({ type: "text" }), "missing_required_parameter", "messages[0].content[0].text"],
   "a text part that is a number": [part({ type: "text", text: 5 }), "invalid_type", "messages[0].content[0].text"],
-  "an image": [
+  "an image for a model without eyes": [
     message({ role: "user", content: [{ type: "text", text: "what is it?" }, image] }),
     "unsupported_parameter",
-    "messages[0].content[1].image_url.url",
+    "messages[0].content[1]",
   ],
   "a sound": [part({ type: "input_audio", input_audio: { data: "", format: "wav" } }), "unsupported_parameter", "messages[0].content[0]"],
   "a file by its id": [part({ type: "file", file: { file_id: "f" } }), "unsupported_parameter", "messages[0].content[0].file.file_id"],

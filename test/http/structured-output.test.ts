@@ -170,7 +170,11 @@ describe("a schema is refused before the model is asked", () => {
   const param = "response_format.json_schema.schema";
 
   test.each<[string, object, string]>([
-    ["that is none", { type: "strin" }, `'${param}' cannot be used: '/type' must match a schema in anyOf.`],
+    [
+      "that is none",
+      { type: "strin" },
+      `'${param}' cannot be used: '/type' must be one of: "array", "boolean", "integer", "null", "number", "object", "string".`,
+    ],
     [
       "that leads elsewhere",
       { $ref: "http://127.0.0.1:1/x" },

@@ -111,10 +111,44 @@ describe.each(wires)("a bad reply of %s is upstream_error", (wire) => {
       { status: 200, headers: { "content-type": "text/html" }, body: "<html></html>" },
       "answered with 'text/html' instead of a completion.",
     ],
+    [
+      "that is text",
+      { status: 200, headers: { "content-type": "text/plain" }, body: "Hi." },
+      "answered with 'text/plain' instead of a completion.",
+    ],
+    [
+      "that is a document",
+      { status: 200, body: { type: "message", content: [], candidates: [] } },
+      "answered with 'application/json' instead of a completion.",
+    ],
+    [
+      "that is an endless document",
+      { status: 200, headers: { "content-type": "application/json" }, body: " ".repeat(5_000_000) },
+      "sent a body of more than 4194304 bytes.",
+    ],
     ["that is one endless frame", { frames: [`data: ${"x".repeat(5_000_000)}`] }, "sent a frame of more than 4194304 bytes."],
   ])("%s", async (_what, script, words) => {
     expect(await failWith(wire, script)).toMatchObject({ code: "upstream_error", message: `${who} ${words}` });
     expect(stub.requestCount).toBe(1);
+  });
+
+  test.each<[string, StubScriptOf]>([
+    ["a document", { status: 200, body: { error: { code: 429, message: "x" } } }],
+    ["its first frame", { frames: [{ error: { code: 429, message: "x" } }] }],
+    ["a later frame", (request) => ({ frames: [...textFrames(request.path), { error: { code: 429, message: "x" } }] })],
+    ["an error event", { frames: ['event: error\ndata: {"code":429,"message":"x"}\n\n'] }],
+  ])("unless its error says more, as %s", async (_form, script) => {
+    expect(await failWith(wire, script)).toMatchObject({
+      code: "upstream_rate_limited",
+      message: `${who} is limiting requests (status 429): x.`,
+    });
+  });
+
+  test.each<[string, StubScriptOf]>([
+    ["a document", { status: 200, body: { error: { code: 402, message: `no credit for ${secret}` } } }],
+    ["a frame", { frames: [{ error: `no credit for ${secret}` }] }],
+  ])("with the words of its error, as %s", async (_form, script) => {
+    expect((await failWith(wire, script)).message).toMatch(/^The model provider '\w+' failed.*: no credit for \[key\]\.$/u);
   });
 
   test("that is cut, and what came before is handed out first", async () => {
@@ -169,6 +203,35 @@ test("the tool calls of one reply are 256 at most", async () => {
   const parts = Array.from({ length: 257 }, () => ({ functionCall: { name: "f", args: {} } }));
   const error = await failWith("google", { frames: [{ candidates: [{ content: { parts }, finishReason: "STOP" }] }] });
   expect(error.message).toBe("The model provider 'google' made more than 256 tool calls in one reply.");
+});
+
+test("what one reply wants to be kept is bounded, be it signatures, hidden thoughts or empty blocks", async () => {
+  const block = (content_block: object, ...deltas: object[]) => [
+    { type: "content_block_start", index: 0, content_block },
+    ...deltas.map((delta) => ({ type: "content_block_delta", index: 0, delta })),
+    { type: "content_block_stop", index: 0 },
+  ];
+  const hidden = block({ type: "redacted_thinking", data: "x".repeat(3_000_000) });
+  const signed = block({ type: "thinking", thinking: "" }, { type: "signature_delta", signature: "x".repeat(3_000_000) });
+  const empty = (index: number) => ({ type: "content_block_start", index, content_block: { type: "thinking", thinking: "" } });
+  const many = Array.from({ length: 70_000 }, (_, index) => empty(index));
+  for (const frames of [[...hidden, ...hidden, ...hidden], [...signed, ...signed, ...signed], many]) {
+    const error = await failWith("anthropic", { frames: [messageStart, ...frames, ...messageEnd] });
+    expect(error).toMatchObject({
+      code: "upstream_error",
+      message: "The model provider 'anthropic' sent more than 8388608 characters in one reply.",
+    });
+  }
+});
+
+// Should it cost more, this takes longer than any test may.
+test("a text that goes on after thousands of other blocks costs what it is long", async () => {
+  const start = (index: number, type: string) => ({ type: "content_block_start", index, content_block: { type, [type]: "" } });
+  const more = { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "b" } };
+  const others = Array.from({ length: 30_000 }, (_, index) => start(index + 1, "thinking"));
+  const frames = [messageStart, start(0, "text"), more, ...others, ...Array<object>(30_000).fill(more), ...messageEnd];
+  stub.reply({ frames });
+  expect((await ask(modelOf("anthropic"), "Hi")).text).toHaveLength(30_001);
 });
 
 test("frames of any size together are no frame too long, however the lines end and the pieces fall", async () => {
@@ -249,6 +312,16 @@ describe.each(wires)("a connection to %s", (wire) => {
     expect(stub.requestCount).toBe(0);
   });
 });
+
+const messageStart = { type: "message_start", message: { id: "m", usage: { input_tokens: 1, output_tokens: 1 } } };
+const messageEnd = [{ type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 2 } }, { type: "message_stop" }];
+
+/** The beginning of a reply, in the words of the wire. */
+function textFrames(path: string): object[] {
+  if (!path.endsWith("/messages")) return [{ candidates: [{ content: { parts: [{ text: "some" }] } }] }];
+  const delta = { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "some" } };
+  return [messageStart, { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } }, delta];
+}
 
 /** `first` resolves with the first event. */
 function stream(model: Model, signal: AbortSignal): { all: Promise<void>; first: Promise<void> } {

@@ -213,7 +213,7 @@ describe("Anthropic is asked", () => {
     ["claude-haiku-4-5", "minimal", { thinking: { type: "enabled", budget_tokens: 1024 } }],
     ["other-model", "low", { thinking: { type: "enabled", budget_tokens: 2048 } }],
   ])("to reason: %s, %s", async (id, reasoningEffort, expected) => {
-    expect(await withSettings(catalog.find(`open/${id}`)!, { reasoningEffort, maxTokens: 100 })).toMatchObject(expected);
+    expect(await withSettings(catalog.find(`open/${id}`)!, { reasoningEffort, maxTokens: 100_000 })).toMatchObject(expected);
   });
 
   test("not to reason on, where it would refuse: the thoughts behind the last calls are gone, or a call is demanded", async () => {

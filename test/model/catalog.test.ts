@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ModelCatalog } from "../../src/domain/model.ts";
 import { openModelCatalog } from "../../src/model/catalog.ts";
 import { startStubUpstream, stubText, type StubUpstream } from "../support/stub-upstream.ts";
-import { ask, provider } from "./conversation.ts";
+import { ask, failureOf, provider } from "./conversation.ts";
 
 let stub: StubUpstream;
 let catalog: ModelCatalog;
@@ -19,6 +19,9 @@ beforeEach(async () => {
       ],
     }),
     provider("", { id: "inside", api: "builtin" }),
+    provider(stub.googleUrl, { id: "google", api: "google-generative-ai", apiKey: "k" }),
+    provider(stub.anthropicUrl, { id: "claude", api: "anthropic-messages", apiKey: "k" }),
+    provider(stub.googleUrl, { id: "odd", api: "google-generative-ai", models: [{ id: "../../admin", takesImages: true }] }),
   ]);
 });
 afterEach(async () => {
@@ -28,7 +31,18 @@ afterEach(async () => {
 
 describe("the catalog", () => {
   test("finds the models that a provider lists, and any model of one without a list", () => {
-    for (const ref of ["open/x", "open/org/x:latest", "listed/a", "listed/org/b", "inside/offline", "builtin/offline"]) {
+    for (const ref of [
+      "open/x",
+      "open/org/x:latest",
+      "listed/a",
+      "listed/org/b",
+      "inside/offline",
+      "builtin/offline",
+      "open/../x?",
+      "google/gemini-2.5-flash",
+      "google/tunedModels/mine-1",
+      "claude/org/claude-x:beta@1",
+    ]) {
       expect(catalog.find(ref)?.ref).toBe(ref);
     }
   });
@@ -50,8 +64,52 @@ describe("the catalog", () => {
     expect(catalog.find(ref)).toBeUndefined();
   });
 
+  test.each([
+    ...[
+      "../../../admin#",
+      "../x",
+      "..",
+      "a/../b",
+      "a/b",
+      "models/../x",
+      "m?x",
+      "m#",
+      "%2e%2e",
+      "a\\b",
+      "a b",
+      "m\n",
+      "//evil.example/x",
+      "@evil",
+      "models/",
+    ],
+  ])("takes no address for a model of Google's: '%s'", (id) => {
+    expect(catalog.find(`google/${id}`)).toBeUndefined();
+  });
+
+  test.each(["../x", "a/../b", "a/.", "m?x", "m#", "%2e", "a\\b", "a b", "m\n", "//evil.example/x"])(
+    "nor for one of another package: '%s'",
+    (id) => {
+      expect(catalog.find(`claude/${id}`)).toBeUndefined();
+    },
+  );
+
+  test("sends nothing to an address outside of the provider's, whatever led there", async () => {
+    const error = await failureOf(ask(catalog.find("odd/../../admin")!, "Hi"));
+    expect(error).toMatchObject({ code: "upstream_error", message: expect.stringContaining("not one below its baseUrl") });
+    expect(stub.requestCount).toBe(0);
+  });
+
   test("says what there is", () => {
-    expect(catalog.refs()).toEqual(["open/*", "listed/a", "listed/org/b", "inside/offline", "builtin/offline"]);
+    expect(catalog.refs()).toEqual([
+      "open/*",
+      "listed/a",
+      "listed/org/b",
+      "inside/offline",
+      "google/*",
+      "claude/*",
+      "odd/../../admin",
+      "builtin/offline",
+    ]);
     expect(openModelCatalog([]).refs()).toEqual(["builtin/offline"]);
   });
 

@@ -81,6 +81,26 @@ describe("what a package is asked, and what it answers", () => {
     });
   });
 
+  test("calls with the same id keep their own results", async () => {
+    const { history } = await asked([
+      user("Hi"),
+      assistant("", call("0", "add", { a: 1 }), call("0", "now")),
+      result("0", "1"),
+      result("0", "noon"),
+      assistant("", call("0", "add", { a: 2 })),
+      result("0", "2"),
+      result("0", "two"),
+    ]);
+    expect((history as object[])[1]).toEqual({
+      type: "model",
+      response: [
+        { type: "functionCall", name: "add", params: { a: 1 }, result: "1" },
+        { type: "functionCall", name: "now", params: {}, result: "noon" },
+        { type: "functionCall", name: "add", params: { a: 2 }, result: "2\ntwo" },
+      ],
+    });
+  });
+
   test("the conversation arrives with its calls and their results, instructions first", async () => {
     const { history } = await asked([
       system("Be brief."),

@@ -38,6 +38,30 @@ describe("a request to a provider", () => {
     });
   });
 
+  test("has the limit of tokens that the config gives the model, unless it names one itself or there is no such limit", async () => {
+    const model = (id: string, more: object) => ({ id, takesImages: false, ...more });
+    const listed = openModelCatalog([
+      provider(stub.url, {
+        models: [
+          model("small", { maxTokens: 100, contextWindow: 1000 }),
+          model("all", { maxTokens: 1000, contextWindow: 1000 }),
+          model("free", {}),
+        ],
+      }),
+    ]);
+    const limits = async (id: string, settings: ModelSettings = {}) => {
+      await ask(listed.find(`stub/${id}`)!, "Hi", { settings });
+      const { max_tokens, max_completion_tokens } = lastRequest().body;
+      return [max_tokens, max_completion_tokens];
+    };
+    expect(await limits("small")).toEqual([100, undefined]);
+    expect(await limits("small", { maxTokens: 500 })).toEqual([500, undefined]);
+    expect(await limits("small", { maxCompletionTokens: 500 })).toEqual([undefined, 500]);
+    expect(await limits("all")).toEqual([undefined, undefined]);
+    expect(await limits("free")).toEqual([undefined, undefined]);
+    await listed.close();
+  });
+
   test("keeps roles, names, parts, tool calls and tool results as real messages", async () => {
     await ask(catalog.find("stub/m")!, [
       system("Be brief."),

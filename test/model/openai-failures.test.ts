@@ -60,6 +60,22 @@ describe("a provider's refusal", () => {
   test("names the parameter it is about", async () => {
     expect((await failWith(refusal(400, { message: "no", param: "temperature" }))).param).toBe("temperature");
     expect((await failWith(refusal(400, { message: "no", param: "messages[3].content" }))).param).toBeUndefined();
+    for (const status of [401, 402, 404]) {
+      expect(await failWith(refusal(status, { message: "no", param: "temperature" }))).toMatchObject({
+        code: "upstream_error",
+        param: undefined,
+      });
+    }
+  });
+
+  test("says when to come again only where that helps", async () => {
+    const wait = { "retry-after": "7" };
+    for (const status of [400, 401, 402, 404, 413, 422]) {
+      expect(await failWith(refusal(status, { message: "no" }, wait))).toMatchObject({ retryAfterMs: undefined });
+    }
+    for (const status of [408, 429, 503]) {
+      expect(await failWith(refusal(status, { message: "no" }, wait))).toMatchObject({ retryAfterMs: 7000 });
+    }
   });
 
   test.each([
@@ -83,6 +99,17 @@ describe("a provider's refusal", () => {
     const { message } = await failWith(refusal(401, { message: words }));
     expect(message).toContain("Incorrect key [key], via [key], Bearer [key], like [key] or [key]");
     expect((await failWith({ frames: [{ error: { message: words } }] })).message).not.toMatch(/sk-|hidden-value/u);
+  });
+
+  test.each(["base64", "base64url"] as const)("never shows a key in %s, also not inside of something longer", async (encoding) => {
+    for (const before of ["", "u", "us", "Bearer "]) {
+      const encoded = Buffer.from(`${before}${secret}:`).toString(encoding);
+      const { message } = await failWith(refusal(400, { message: `You sent ${encoded}` }));
+      const shown = Buffer.from(message.replace(/^.*You sent /u, ""), encoding).toString("latin1");
+      expect(message).toContain("[key]");
+      expect(shown).not.toContain(secret.slice(3, 9));
+      expect(encoded.length - message.split("You sent ")[1]!.replaceAll("[key]", "").length).toBeGreaterThan(secret.length);
+    }
   });
 });
 
@@ -111,6 +138,18 @@ describe("a retry", () => {
     expect(stub.requestCount).toBe(3);
   });
 
+  test.each(["0", "-5", "soon", "Thu, 01 Jan 1970 00:00:00 GMT"])(
+    "waits for a while all the same when it is welcome after '%s'",
+    async (wait) => {
+      const busy = refusal(429, { message: "x" }, { "retry-after": wait });
+      const start = performance.now();
+      await failWith(busy, busy, busy);
+      // At least what it waits without being told; a slow machine only waits longer.
+      expect(performance.now() - start).toBeGreaterThan(500);
+      expect(stub.requestCount).toBe(3);
+    },
+  );
+
   test("is left out when the provider says that it is of no use", async () => {
     await failWith(refusal(429, { message: "Pay first", code: "insufficient_quota" }));
     await failWith(refusal(500, { message: "x" }, { "x-should-retry": "false" }));
@@ -138,7 +177,7 @@ describe("a bad reply is upstream_error", () => {
     ["that is empty", { frames: [] }, `${who} ended its reply without a finish reason.`],
     ["with a frame that is not JSON", { frames: ["data: {oops\n\n"] }, `${who} sent a frame that is not JSON.`],
     ["with a frame that is no object", { frames: ["data: 7\n\n"] }, `${who} sent a frame that is not JSON.`],
-    ["with an error frame", { frames: [{ error: { message: "GPU lost", code: 500 } }] }, `${who} failed: GPU lost.`],
+    ["with an error frame", { frames: [{ error: { message: "GPU lost", code: 500 } }] }, `${who} failed (status 500): GPU lost.`],
     ["with an error of plain text", { frames: [{ error: "GPU lost!" }] }, `${who} failed: GPU lost!`],
     ["with an error event", { frames: ['event: error\ndata: {"message":"GPU lost"}\n\n'] }, `${who} failed: GPU lost.`],
     [
@@ -176,6 +215,36 @@ describe("a bad reply is upstream_error", () => {
     ],
   ])("%s", async (_what, script, message) => {
     expect(await failWith(script)).toMatchObject({ code: "upstream_error", message });
+  });
+
+  test.each<[string, StubScriptOf, string, string]>([
+    [
+      "429 as a number",
+      { frames: [{ error: { code: 429, message: "x" } }] },
+      "upstream_rate_limited",
+      "is limiting requests (status 429): x.",
+    ],
+    [
+      "429 as a name",
+      { frames: [{ error: { type: "rate_limit_error", message: "x" } }] },
+      "upstream_rate_limited",
+      "is limiting requests (status 429): x.",
+    ],
+    [
+      "429 in a body",
+      { status: 200, body: { error: { code: "429", message: "x" } } },
+      "upstream_rate_limited",
+      "is limiting requests (status 429): x.",
+    ],
+    [
+      "a context that is full",
+      { frames: [{ error: { code: "context_length_exceeded", message: "x" } }] },
+      "context_length_exceeded",
+      "found the input too long (status 400): x.",
+    ],
+    ["402", { status: 200, body: { error: { code: 402, message: "x" } } }, "upstream_error", "failed: x."],
+  ])("unless its error says more: %s", async (_what, script, code, message) => {
+    expect(await failWith(script)).toMatchObject({ code, message: `${who} ${message}` });
   });
 
   test("that is cut, after all that came before it has been passed on", async () => {

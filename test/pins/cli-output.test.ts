@@ -27,6 +27,7 @@ Commands:
   help [command]     display help for command
   init [options]     Write a first config, with a token of its own and comments
                      that say what else there is. Overwrites nothing.
+  sessions           Look at the sessions that are kept, and delete them.
 
 Examples:
   clawgate init                  # write a first config
@@ -68,6 +69,7 @@ Options:
   --agent <id>              which agent; default: the configured default
   --session-key <key>       continue this session; without it nothing is kept
   --model <provider/model>  a language model other than the agent's own
+  --as <token name>         with the rights of this one of gateway.auth.tokens
   --json                    print one JSON object instead of text
   --timeout <seconds>       give up after this long, exit code 2
   --config <file>           config file (JSON5)
@@ -94,6 +96,32 @@ Options:
 Examples:
   clawgate init
   clawgate init --config ./openclaw.json  # state stays beside it
+`);
+});
+
+test("clawgate sessions --help", async () => {
+  expect((await runCli(["sessions", "--help"])).stdout).toBe(`Usage: clawgate sessions [options] [command]
+
+Look at the sessions that are kept, and delete them.
+
+Options:
+  -h, --help              display help for command
+
+Commands:
+  delete [options] <key>  Delete a session with all that is in it. One at work
+                          is deleted when its run is over.
+  export [options] [key]  Print a session, or all of them, as lines of JSON:
+                          each session, its memory, its messages with all
+                          branches.
+  help [command]          display help for command
+  list [options]          List the sessions of all callers, the one that was
+                          active last first.
+  show [options] <key>    Print a session: whose it is, what is remembered in
+                          it, its messages.
+
+Examples:
+  clawgate sessions list
+  clawgate sessions show kitchen
 `);
 });
 

@@ -5,6 +5,8 @@ import { say, type TestGateway } from "../support/gateway.ts";
 import { mcpKey, offeredBy, resultsOf, startHttpServer, startMcpGateway, stdioServer } from "../support/mcp.ts";
 import { startStubUpstream, type StubUpstream } from "../support/stub-upstream.ts";
 
+const node = JSON.stringify(process.execPath);
+
 let stub: StubUpstream;
 const gateways: TestGateway[] = [];
 
@@ -115,7 +117,14 @@ describe.each(["stdio", "streamable-http"] as const)("a server over %s", (transp
     const gateway = await start({ files: await entry() });
     const [result] = await resultsOf(gateway, stub, ["files__die"]);
     expect(result).toMatch(/^Error: The tool server 'files' (closed the connection|cannot be reached \(\w+\))\.$/);
-    expect(linesOf(gateway, "MCP server is gone")).toMatchObject([{ level: 40, mcpServer: "files" }]);
+    expect(linesOf(gateway, "MCP server is gone")).toMatchObject([
+      {
+        level: 40,
+        mcpServer: "files",
+        problem:
+          transport === "stdio" ? `${node} ended with exit code 1; it said: my key is [hidden]` : expect.stringMatching(/^http:\/\/127/),
+      },
+    ]);
   });
 
   test("has its new tools offered, and their new schemas checked, after it says that they have changed", async () => {
@@ -256,7 +265,7 @@ describe("a server over HTTP", () => {
     expect((await gateway.chat(say("hi"))).status).toBe(200);
     expect(offeredBy(stub)).toEqual(["calculator"]);
     expect(linesOf(gateway, "MCP server cannot be used")).toMatchObject([
-      { problem: "The tool server 'files' answered with HTTP status 401." },
+      { problem: `${new URL(entry.url).origin} answered with HTTP status 401`, fix: "put what it wants into mcp.servers.files.headers" },
     ]);
     expect(gateway.logText()).not.toContain("wrong-secret-42");
   });
@@ -273,7 +282,7 @@ describe("a server that cannot be used", () => {
       "Error: There is no tool named 'dead__tool'. Tools: calculator, files__echo.",
     ]);
     expect(offeredBy(stub)).toEqual(["calculator", "files__echo"]);
-    expect(problems(gateway)).toEqual([[40, "dead", "The tool server 'dead' cannot be reached (ENOENT)."]]);
+    expect(problems(gateway)).toEqual([[40, "dead", 'cannot start "/no/such/program" (not found)']]);
   });
 
   test("because it ends at once, says nothing, or nothing that is understood", async () => {
@@ -288,9 +297,9 @@ describe("a server that cannot be used", () => {
     );
     expect((await gateway.chat(say("hi"))).status).toBe(200);
     expect(problems(gateway).sort()).toEqual([
-      [40, "ends", "The tool server 'ends' closed the connection."],
-      [40, "mute", "The tool server 'mute' was not ready within 300 ms."],
-      [40, "odd", "The tool server 'odd' was not ready within 1000 ms."],
+      [40, "ends", `${node} ended with exit code 3`],
+      [40, "mute", `${node} was not ready within 300 ms`],
+      [40, "odd", `${node} was not ready within 1000 ms, and wrote what is not of the protocol to its standard output`],
     ]);
   });
 });

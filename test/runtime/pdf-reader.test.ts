@@ -4,7 +4,7 @@ import { PdfReader } from "../../src/runtime/pdf-reader.ts";
 import { dictionaryBomb, endlessPdf, listBomb, pdfOf } from "../support/attachments.ts";
 
 const never = new AbortController().signal;
-const patient = { timeoutMs: 60_000, maxMemoryMb: 4096 };
+const patient = { timeoutMs: 60_000, maxMemoryMb: 4096, maxWaiting: 3, maxWaitMs: 60_000 };
 const readers: PdfReader[] = [];
 
 function readerWith(limits: Partial<typeof patient> = {}): PdfReader {
@@ -40,6 +40,19 @@ test("one that never ends is given up when nobody waits for it any more", async 
   leaving.abort(reason);
   await expect(endless).rejects.toBe(reason);
   expect(await next).toEqual({ text: "next" });
+});
+
+test("no more than a few wait, and none for longer than it may", async () => {
+  const reader = readerWith({ maxWaitMs: 300 });
+  const leaving = new AbortController();
+  const endless = reader.read(endlessPdf(12), 1000, leaving.signal);
+  const waiting = ["a", "b", "c"].map((text) => reader.read(pdfOf([text]), 1000, never));
+  const busy = { code: "too_many_runs", retryAfterMs: 5000 };
+  await expect(reader.read(pdfOf(["d"]), 1000, never)).rejects.toMatchObject(busy);
+  for (const one of waiting) await expect(one).rejects.toMatchObject(busy);
+  leaving.abort(new Error("gone"));
+  await expect(endless).rejects.toThrow("gone");
+  expect(await reader.read(pdfOf(["next"]), 1000, never)).toEqual({ text: "next" });
 });
 
 test("who leaves the queue does not let the next one in before its turn", async () => {

@@ -185,7 +185,7 @@ describe("json_schema", () => {
 
 describe("a schema cannot be used", () => {
   test.each<[JsonObject, string]>([
-    [{ type: "strin" }, "'/type' must match a schema in anyOf."],
+    [{ type: "strin" }, `'/type' must be one of: "array", "boolean", "integer", "null", "number", "object", "string".`],
     [{ properties: { a: { minLength: "5" } } }, "'/properties/a/minLength' must be integer."],
     [{ pattern: "(" }, "Invalid regular expression: /(/: Unterminated group."],
     [{ $ref: "#/$defs/nobody" }, "can't resolve reference #/$defs/nobody from id #."],

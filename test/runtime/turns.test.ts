@@ -304,6 +304,22 @@ describe("a turn that is cut by its token limit", () => {
   });
 });
 
+test("a call of the caller's tool that was not offered is not handed over: the model hears that there is no such tool", async () => {
+  stub.reply({ toolCalls: [callWeather] }, { text: "I cannot look." });
+  const { choices } = await complete(say("hi", { tools: [weather], tool_choice: "none" }));
+  expect(choices[0]).toMatchObject({ finish_reason: "stop", message: { content: "I cannot look." } });
+  expect(JSON.stringify(asked()[1]?.messages.at(-1))).toContain("There is no tool named 'get_weather'");
+});
+
+test("a demanded call that a token limit prevented is an error that says so", async () => {
+  stub.reply({ text: "I thi", finishReason: "length" });
+  expect(await refused(say("hi", { tools: [weather], tool_choice: "required" }))).toMatchObject({
+    status: 502,
+    code: "tool_choice_unmet",
+    message: "The model came to its token limit before it called a tool, which tool_choice asked for.",
+  });
+});
+
 describe("settings of the caller", () => {
   test("reach the provider in every turn, and nothing that is not known does", async () => {
     stub.reply({ toolCalls: [calculate("1+1")] }, { text: "2" });

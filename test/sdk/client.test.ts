@@ -69,6 +69,31 @@ describe("every operation", () => {
     expect(await client.getModel("openclaw/main")).toEqual(data.find(({ id }) => id === "openclaw/main"));
   });
 
+  test("sessions are listed page by page, read, emptied and deleted, whatever their keys", async () => {
+    const keys = ["agent:main:민지/집 100%", "agent:plain:sdk?x=1#y"];
+    for (const sessionKey of keys) {
+      stub.reply({ text: "hello" });
+      await client.createChatCompletion({ ...question("hi") }, { sessionKey });
+    }
+    const first = await client.listSessions({ limit: 1 });
+    expect(first).toMatchObject({ data: [{ id: keys[1], agent: "plain", owner: "main", message_count: 2 }], has_more: true });
+    const next = await client.listSessions({ limit: 1, after: first.last_id ?? "" });
+    expect(next.data.map(({ id }) => id)).toEqual([keys[0]]);
+    expect((await client.listSessions({ agent: "plain", order: "asc" })).data.at(-1)).toEqual(first.data[0]);
+    for (const key of keys) {
+      expect((await client.getSession(key)).id).toBe(key);
+      const { data } = await client.listSessionMessages(key, { branches: true, limit: 50 });
+      expect(data.map(({ role, content }) => [role, content])).toEqual([
+        ["user", "hi"],
+        ["assistant", "hello"],
+      ]);
+      expect((await client.resetSession(key)).message_count).toBe(0);
+      expect(await client.deleteSession(key)).toEqual({ id: key, object: "session.deleted", deleted: true });
+      expect(await errorOf(client.getSession(key))).toMatchObject({ status: 404, code: "not_found", param: "key" });
+    }
+    expect(await errorOf(client.listSessions({ limit: 0 }))).toMatchObject({ status: 400, param: "limit" });
+  });
+
   test("the probes and the contract need no token", async () => {
     const anyone = createClawgateClient({ baseUrl: gateway.url });
     expect((await anyone.getHealth()).status).toBe("ok");

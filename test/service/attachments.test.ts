@@ -58,7 +58,9 @@ describe("an image by its address", () => {
     const refused = {
       code: "unsupported_parameter",
       param: "there",
-      message: expect.stringMatching(/^Images are not fetched from this address\. .*images\.urlAllowlist\.$/),
+      message: expect.stringMatching(
+        /^Images are not fetched from this address\. .*urlAllowlist, both in gateway\.http\.endpoints\.chatCompletions\.images\.$/,
+      ),
     };
     await expect(read({ imageUrls: undefined }, image({ url: at("/") }))).rejects.toMatchObject(refused);
     const elsewhere = { ...config.imageUrls!, allowHosts: ["example.org"] };

@@ -1,9 +1,16 @@
 /** Who is let in: what cannot be sent as a header, and what only a clock shows, is tested here; the rest over HTTP. */
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
-import type { AuthConfig } from "../../src/config/config.ts";
+import type { AuthConfig, NamedToken } from "../../src/config/config.ts";
 import { AuthService } from "../../src/service/auth-service.ts";
 
-const configOf = (more: Partial<AuthConfig>): AuthConfig => ({ mode: "token", isGenerated: false, rateLimit: undefined, ...more });
+const configOf = (more: Partial<AuthConfig>): AuthConfig => ({
+  mode: "token",
+  isGenerated: false,
+  tokens: [],
+  rateLimit: undefined,
+  ...more,
+});
 const rateLimit = { maxAttempts: 3, windowMs: 60_000, lockoutMs: 300_000, exemptLoopback: true };
 
 async function outcome(service: AuthService, secret: string | undefined, address = "192.0.2.1"): Promise<string> {
@@ -48,6 +55,73 @@ describe("the secret", () => {
   test("does not matter in mode none", async () => {
     const open = new AuthService(configOf({ mode: "none", rateLimit: { ...rateLimit, exemptLoopback: false } }));
     for (const secret of [undefined, "", "anything"]) expect(await outcome(open, secret)).toBe("main");
+  });
+});
+
+describe("a named token", () => {
+  const tokenOf = (name: string, secret: string, more: Partial<NamedToken> = {}): NamedToken => ({
+    name,
+    sha256: createHash("sha256").update(secret).digest("hex"),
+    ...more,
+  });
+  const end = "2026-06-01T00:00:00.000Z";
+  const tokens = [
+    tokenOf("laptop", "laptop-비밀", { agents: ["beta"], models: [] }),
+    tokenOf("phone", "phone-secret", { expiresAt: end }),
+    tokenOf("ci", "ci-secret"),
+  ];
+  const limit = { ...rateLimit, maxAttempts: 1 };
+  /** A service whose clock can be set. */
+  const at = (time: string, more: Partial<AuthConfig> = {}) =>
+    new AuthService(configOf({ secret: "main-secret", tokens, ...more }), () => Date.parse(time));
+
+  test.each([
+    ["main-secret", "main"],
+    ["laptop-비밀", "laptop"],
+    ["phone-secret", "phone"],
+    ["ci-secret", "ci"],
+    ["ci", "invalid_api_key"],
+    [tokens[2]!.sha256, "invalid_api_key"],
+    ["", "invalid_api_key"],
+  ])("%j is %s", async (secret, expected) => {
+    expect(await outcome(at("2026-01-01T00:00Z"), secret)).toBe(expected);
+    expect(await outcome(at("2026-01-01T00:00Z", { mode: "password" }), secret)).toBe(expected);
+  });
+
+  test("brings its rights with it, and the gateway's own secret has all", async () => {
+    const service = at("2026-01-01T00:00Z");
+    const principalOf = (secret: string) => service.authenticate({ secret, address: "192.0.2.1" });
+    expect(await principalOf("laptop-비밀")).toEqual({ name: "laptop", isMain: false, agents: ["beta"], models: [] });
+    expect(await principalOf("ci-secret")).toEqual({ name: "ci", isMain: false });
+    expect(await principalOf("main-secret")).toEqual({ name: "main", isMain: true });
+  });
+
+  test("may be the only kind there is", async () => {
+    const service = new AuthService(configOf({ tokens }));
+    for (const secret of ["main-secret", "", "undefined", undefined]) expect(await outcome(service, secret)).toBe("invalid_api_key");
+    expect(await outcome(service, "ci-secret")).toBe("ci");
+  });
+
+  test("is refused from its end on, and only who has it hears why", async () => {
+    const messageOf = (service: AuthService, secret: string) =>
+      service.authenticate({ secret, address: "192.0.2.1" }).then(
+        ({ name }) => name,
+        (thrown: Error) => thrown.message,
+      );
+    expect(await messageOf(at("2026-05-31T23:59:59.999Z"), "phone-secret")).toBe("phone");
+    expect(await messageOf(at(end), "phone-secret")).toBe(
+      "The token 'phone' expired at 2026-06-01T00:00:00.000Z. Ask whoever runs the gateway for a new one.",
+    );
+    expect(await messageOf(at(end), "phone-secre")).not.toContain("expired");
+    expect(await outcome(at(end), "ci-secret")).toBe("ci");
+  });
+
+  test("that has expired is no wrong secret: its holder is not locked out", async () => {
+    const service = at(end, { rateLimit: limit });
+    for (let n = 0; n < 5; n++) expect(await outcome(service, "phone-secret")).toBe("invalid_api_key");
+    expect(await outcome(service, "ci-secret")).toBe("ci");
+    expect(await outcome(service, "wrong")).toBe("invalid_api_key");
+    expect(await outcome(service, "ci-secret")).toBe("too_many_failed_logins");
   });
 });
 

@@ -154,6 +154,24 @@ describe("a workspace file", () => {
     expect(warnings()).toEqual([["AGENTS.md", "instructions of an agent are not all UTF-8; what is not was replaced"]]);
   });
 
+  test("that is UTF-16 the other way round is read", async () => {
+    await write("AGENTS.md", Buffer.from("\ufeffÜber 한국", "utf16le").swap16());
+    await write("SOUL.md", Buffer.from(`\ufeff${"가".repeat(40_000)}`, "utf16le").swap16());
+    expect(await instructions()).toEqual([
+      `${prompt}\n\n${from("AGENTS.md", "Über 한국")}\n\n${from("SOUL.md", "가".repeat(20_000))}${cutNote}`,
+    ]);
+  });
+
+  test.each<[string, Uint8Array]>([
+    ["UTF-16 without its mark", Buffer.from("Hello", "utf16le")],
+    ["a program", Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 255])],
+  ])("that is no text is left out and logged once: %s", async (_what, bytes) => {
+    await write("AGENTS.md", bytes);
+    expect(await instructions()).toEqual([prompt]);
+    expect(await instructions()).toEqual([prompt]);
+    expect(warnings()).toEqual([["AGENTS.md", "instructions of an agent are not text and are left out"]]);
+  });
+
   const leftOut = "instructions of an agent cannot be read and are left out";
 
   test("that is a folder, or a link without end, is left out and logged once; mended, it is read", async () => {

@@ -1,10 +1,14 @@
 /** Which session a request means: every form of key that a caller may give, and those that it may not. */
 import { describe, expect, test } from "@jest/globals";
 import { GatewayError } from "../../src/domain/errors.ts";
+import { mainPrincipal } from "../../src/domain/principal.ts";
 import { agentIdOfKey, resolveSession } from "../../src/service/session-key.ts";
 
-const header = (value: string) => ({ value, param: "x-openclaw-session-key" });
-const user = (value: string) => ({ value, param: "user" });
+const header = (value: string) => ({ sessionKey: { value, param: "x-openclaw-session-key" } });
+const user = (value: string) => ({ user: { value, param: "user" } });
+
+const main = { principal: mainPrincipal };
+const laptop = { principal: { name: "laptop", isMain: false } };
 
 describe("a key of the caller's", () => {
   test.each([
@@ -24,7 +28,7 @@ describe("a key of the caller's", () => {
     ["../../etc/passwd", "agent:main:../../etc/passwd"],
     ["' or 1=1 --", "agent:main:' or 1=1 --"],
   ])("%j becomes %j and is kept", (value, key) => {
-    expect(resolveSession("main", header(value), undefined)).toEqual({ key, isStored: true });
+    expect(resolveSession("main", { ...main, ...header(value) })).toEqual({ key, isStored: true, param: "x-openclaw-session-key" });
   });
 
   test.each([
@@ -47,7 +51,7 @@ describe("a key of the caller's", () => {
   ])("%j is refused", (value, words) => {
     expect.assertions(2);
     try {
-      resolveSession("main", header(value), undefined);
+      resolveSession("main", { ...main, ...header(value) });
     } catch (thrown) {
       expect(thrown).toMatchObject({ code: "invalid_value", param: "x-openclaw-session-key" });
       expect((thrown as GatewayError).message).toContain(words);
@@ -55,8 +59,8 @@ describe("a key of the caller's", () => {
   });
 
   test("wins over the user, and is refused rather than replaced by it", () => {
-    expect(resolveSession("main", header("kitchen"), user("ada")).key).toBe("agent:main:kitchen");
-    expect(() => resolveSession("main", header(""), user("ada"))).toThrow(GatewayError);
+    expect(resolveSession("main", { ...main, ...header("kitchen"), ...user("ada") }).key).toBe("agent:main:kitchen");
+    expect(() => resolveSession("main", { ...main, ...header(""), ...user("ada") })).toThrow(GatewayError);
   });
 });
 
@@ -68,16 +72,44 @@ describe("a user", () => {
     ["cron:x", "agent:main:openai-user:cron:x"],
     ["agent:beta:x", "agent:main:openai-user:agent:beta:x"],
   ])("%j has the session %j", (value, key) => {
-    expect(resolveSession("main", undefined, user(value))).toEqual({ key, isStored: true });
+    expect(resolveSession("main", { ...main, ...user(value) })).toEqual({ key, isStored: true, param: "user" });
   });
 
   test.each([["a\tb"], ["a\u0000"], ["u".repeat(490)], ["\udfff"]])("%j is refused", (value) => {
-    expect(() => resolveSession("main", undefined, user(value))).toThrow(expect.objectContaining({ code: "invalid_value", param: "user" }));
+    expect(() => resolveSession("main", { ...main, ...user(value) })).toThrow(
+      expect.objectContaining({ code: "invalid_value", param: "user" }),
+    );
   });
 });
 
+describe("a named token's", () => {
+  const keyOf = (request: object): string => resolveSession("main", { ...laptop, ...request }).key;
+
+  test("users are its own, whatever they are called", () => {
+    expect(keyOf(user("ada"))).toBe("agent:main:openai-user:laptop/ada");
+    expect(keyOf(user("phone/ada"))).toBe("agent:main:openai-user:laptop/phone/ada");
+    expect(keyOf(user("../phone/ada"))).toBe("agent:main:openai-user:laptop/../phone/ada");
+  });
+
+  test("keys are taken as they are", () => {
+    expect(keyOf(header("kitchen"))).toBe("agent:main:kitchen");
+    expect(keyOf(header("openai-user:laptop/ada"))).toBe("agent:main:openai-user:laptop/ada");
+  });
+
+  test.each(["openai-user:ada", "openai-user:phone/ada", "agent:main:openai-user:laptop", "OpenAI-User:laptop/ada", "openai-user:"])(
+    "key cannot be %j, which is for users that are not its own",
+    (value) => {
+      const error = { code: "not_found", param: "x-openclaw-session-key" };
+      expect(() => keyOf(header(value))).toThrow(expect.objectContaining(error));
+      expect(resolveSession("main", { ...main, ...header(value) }).isStored).toBe(true);
+    },
+  );
+});
+
 test("without either, or with a blank user, each request has a key of its own and is not kept", () => {
-  const sessions = [undefined, undefined, user(""), user(" \t ")].map((name) => resolveSession("beta", undefined, name));
+  const sessions = [main, laptop, { ...main, ...user("") }, { ...laptop, ...user(" \t ") }].map((request) =>
+    resolveSession("beta", request),
+  );
   expect(new Set(sessions.map(({ key }) => key)).size).toBe(4);
   for (const { key, isStored } of sessions) {
     expect(key).toMatch(/^agent:beta:openai:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);

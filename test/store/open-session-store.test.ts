@@ -53,13 +53,15 @@ describe("opening a session store", () => {
     await (await openSessionStore(file)).close();
     const database = new Database(file);
     database.exec("insert into kysely_migration values ('9999_from_the_future', '2099-01-01T00:00:00.000Z')");
+    const countChanges = () => database.prepare("select count(*) as count from kysely_migration").all([]);
+    const before = countChanges();
     await expect(openSessionStore(file)).rejects.toMatchObject({
       code: "store_unavailable",
       message:
         "The session database is newer than this program: it has changes unknown here (9999_from_the_future). " +
         "Start the newer program, or configure another database file.",
     });
-    expect(database.prepare("select count(*) as count from kysely_migration").all([])).toEqual([{ count: 4 }]);
+    expect(countChanges()).toEqual(before);
     database.close();
   });
 
@@ -73,7 +75,10 @@ describe("opening a session store", () => {
     const written = await store.readTree(key);
     await store.close();
     const database = new Database(file);
+    for (const index of ["sessions_by_activity", "sessions_by_owner", "sessions_with_branches"]) database.exec(`drop index ${index}`);
+    for (const column of ["message_count", "bytes", "branched_at"]) database.exec(`alter table sessions drop column ${column}`);
     database.exec("alter table messages drop column origin; alter table sessions drop column owner");
+    database.exec("drop table leases");
     database.exec("delete from kysely_migration where name > '0001_sessions'");
     database.close();
     const reopened = await openSessionStore(file);

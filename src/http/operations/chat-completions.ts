@@ -5,9 +5,9 @@
  */
 import type { ChatCompletionsConfig } from "../../config/config.ts";
 import { GatewayError } from "../../domain/errors.ts";
-import type { Principal } from "../../domain/principal.ts";
 import { foldRun, type Run, type RunEnd } from "../../domain/run.ts";
 import type { RunService } from "../../service/run-service.ts";
+import { callerOf } from "../caller.ts";
 import { type Chunk, ChunkEncoder, encodeCompletion } from "../chat-reply.ts";
 import { decodeChatRequest } from "../chat-request.ts";
 import type { Operations } from "../contract.ts";
@@ -21,7 +21,7 @@ export interface ChatParts {
 
 export function createChatCompletion({ runs, chatCompletions }: ChatParts): Operations["createChatCompletion"] {
   return async ({ body, headers }, { principal, signal, headers: allHeaders }) => {
-    const request = decodeChatRequest({ body, headers, allHeaders, principal: known(principal) }, chatCompletions);
+    const request = decodeChatRequest({ body, headers, allHeaders, principal: callerOf({ principal }) }, chatCompletions);
     const run = await runs.start(request, signal);
     const replyHeaders = { "x-openclaw-session-key": encodeHeaderValue(run.sessionKey), "x-openclaw-run-id": run.id };
     const options = {
@@ -56,10 +56,4 @@ function completed(run: Run, end: RunEnd): Extract<RunEnd, { status: "completed"
 /** The run's id leads to its log lines. Official SDKs repeat a failed request by themselves; one whose tools have acted must not be. */
 function failure(run: Run, { error, hasEffects }: Extract<RunEnd, { status: "failed" }>): Refusal {
   return new Refusal(error, { "x-openclaw-run-id": run.id, ...(hasEffects ? { "x-should-retry": "false" } : {}) });
-}
-
-/** The contract secures the operation, so there is always a principal. */
-function known(principal: Principal | undefined): Principal {
-  if (!principal) throw new GatewayError("invalid_api_key", "This operation needs a token.");
-  return principal;
 }

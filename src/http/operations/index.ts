@@ -4,14 +4,20 @@ import { createChatCompletion, type ChatParts } from "./chat-completions.ts";
 import { getContract, getDocs, type DocumentParts } from "./documents.ts";
 import { getModel, listModels, type ModelParts } from "./models.ts";
 import { getHealth, getReadiness, type ProbeParts } from "./probes.ts";
+import { deleteSession, getSession, listSessionMessages, listSessions, resetSession, type SessionParts } from "./sessions.ts";
 
-export type OperationParts = ChatParts & ModelParts & ProbeParts & DocumentParts;
+export type OperationParts = ChatParts & ModelParts & SessionParts & ProbeParts & DocumentParts;
 
 export function createOperations(parts: OperationParts): Operations {
   return {
     createChatCompletion: createChatCompletion(parts),
     listModels: listModels(parts),
     getModel: getModel(parts),
+    listSessions: listSessions(parts),
+    getSession: getSession(parts),
+    listSessionMessages: listSessionMessages(parts),
+    deleteSession: deleteSession(parts),
+    resetSession: resetSession(parts),
     getHealth: getHealth(parts),
     getReadiness: getReadiness(parts),
     getContract: getContract(parts),

@@ -1,7 +1,9 @@
-/** `listModels` and `getModel`: what a caller may put into `model`, which is the configured agents. */
+/** `listModels` and `getModel`: what a caller may put into `model`, which is the agents it may use. */
 import type { components } from "../../../generated/openapi.ts";
 import { GatewayError } from "../../domain/errors.ts";
+import type { Principal } from "../../domain/principal.ts";
 import type { AgentDirectory } from "../../service/agent-directory.ts";
+import { callerOf } from "../caller.ts";
 import type { Operations } from "../contract.ts";
 
 type ModelObject = components["schemas"]["Model"];
@@ -11,13 +13,14 @@ export interface ModelParts {
 }
 
 export function listModels({ agents }: ModelParts): Operations["listModels"] {
-  return () => Promise.resolve({ status: 200, type: "application/json", body: { object: "list", data: modelsOf(agents) } });
+  return (_request, context) =>
+    Promise.resolve({ status: 200, type: "application/json", body: { object: "list", data: modelsOf(agents, callerOf(context)) } });
 }
 
 export function getModel({ agents }: ModelParts): Operations["getModel"] {
-  return ({ path }) => {
+  return ({ path }, context) => {
     const id = path.model.toLowerCase();
-    const models = modelsOf(agents);
+    const models = modelsOf(agents, callerOf(context));
     const found = models.find((model) => model.id === id);
     if (!found) {
       const known = models.map((model) => model.id).join(", ");
@@ -27,13 +30,13 @@ export function getModel({ agents }: ModelParts): Operations["getModel"] {
   };
 }
 
-/** `openclaw` and `openclaw/default` stand for the default agent. */
-function modelsOf(agents: AgentDirectory): ModelObject[] {
+/** `openclaw` and `openclaw/default` stand for the caller's default agent. */
+function modelsOf(agents: AgentDirectory, principal: Principal): ModelObject[] {
   const model = (id: string, created: number): ModelObject => ({ id, object: "model", created, owned_by: "openclaw" });
-  const { createdAt } = agents.defaultAgent;
+  const { createdAt } = agents.defaultFor(principal);
   return [
     model("openclaw", createdAt),
     model("openclaw/default", createdAt),
-    ...agents.list().map((agent) => model(`openclaw/${agent.id}`, agent.createdAt)),
+    ...agents.list(principal).map((agent) => model(`openclaw/${agent.id}`, agent.createdAt)),
   ];
 }

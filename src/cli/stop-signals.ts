@@ -1,0 +1,27 @@
+/**
+ * Ctrl-C and `kill`: the first one asks a command to end, the next one ends it at once. Its children end with it either way.
+ */
+import { exitCodes } from "./exit-codes.ts";
+
+export type StopSignal = "SIGINT" | "SIGTERM";
+
+export const stoppedBy: { readonly [Signal in StopSignal]: number } = { SIGINT: exitCodes.interrupted, SIGTERM: exitCodes.terminated };
+
+/** Of one Ctrl-C a process that npm started hears twice: from the terminal and from npm. */
+const echoMs = 300;
+
+/** `stop` is called once. Listens until what is returned is called: not before everything is closed. */
+export function onStopSignal(stop: (signal: StopSignal) => void): () => void {
+  let askedAt: number | undefined;
+  const onSignal = (signal: StopSignal): void => {
+    if (askedAt === undefined) {
+      askedAt = performance.now();
+      stop(signal);
+    } else if (performance.now() - askedAt > echoMs) {
+      // What would have to be waited for is what did not end in time.
+      process.exit(stoppedBy[signal]);
+    }
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  return () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+}

@@ -1,0 +1,321 @@
+/** Who may work on a session, among processes: when a lease is had, kept, lost and taken over, and what it is good for. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import Database from "libsql";
+
+import type { GatewayError } from "../../src/domain/errors.ts";
+import type { SessionLease } from "../../src/domain/session.ts";
+import { GuardedDatabase } from "../../src/store/guarded-database.ts";
+import { openSessionStore } from "../../src/store/open-session-store.ts";
+import { isDead, nameOwner } from "../../src/store/process-identity.ts";
+import { SessionLeases } from "../../src/store/session-leases.ts";
+import { StoredSessions } from "../../src/store/session-store.ts";
+import { openSqlite } from "../../src/store/sqlite.ts";
+import { key, messagesIn, turnMessages, turnOf } from "./turn-of.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const holder = fileURLToPath(new URL("hold-lease.ts", import.meta.url));
+const longestSilenceMs = 15_000;
+const renewalMs = 5_000;
+const ignore = (): void => undefined;
+
+let folder: string;
+let file: string;
+/** For what another process, or an accident, does to the rows. */
+let raw: Database.Database;
+let closers: (() => Promise<void>)[];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "clawgate-lease-"));
+  file = join(folder, "sessions.db");
+  await (await openSessionStore(file)).close();
+  raw = new Database(file);
+  closers = [];
+});
+
+afterEach(async () => {
+  for (const close of closers) await close();
+  raw.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** As one process has them. */
+function openLeases(lockPatienceMs?: number): SessionLeases {
+  const db = new GuardedDatabase(openSqlite(file, lockPatienceMs), 0);
+  const leases = new SessionLeases(db, longestSilenceMs);
+  closers.push(async () => {
+    await leases.close();
+    await db.close();
+  });
+  return leases;
+}
+
+function openStore(): StoredSessions {
+  const store = new StoredSessions(openSqlite(file));
+  closers.push(() => store.close());
+  return store;
+}
+
+async function take(from: SessionLeases | StoredSessions, onLost: (error: GatewayError) => void = ignore): Promise<SessionLease> {
+  const lease = await (from instanceof SessionLeases ? from.claim(key, onLost) : from.claimLease(key, onLost)).attempt();
+  if (lease === undefined) throw new Error("Somebody else has the lease.");
+  return lease;
+}
+
+const rows = () => raw.prepare("select * from leases").all([]) as { fence: number; owner: string; next_owner: string | null }[];
+const leaveBehind = (owner: string) =>
+  raw.prepare("insert into leases (session_key, owner, next_owner, renewals) values (?, ?, null, 7)").run([key, owner]);
+
+describe("a lease", () => {
+  test("is had by one at a time, each with a greater number than the one before, and leaves no row behind", async () => {
+    const [one, other] = [openLeases(), openLeases()];
+    const fences: number[] = [];
+    for (const leases of [one, other, one, other, other]) {
+      const lease = await take(leases);
+      fences.push(lease.fence);
+      expect(await (leases === one ? other : one).claim("agent:main:else", ignore).attempt()).toBeDefined();
+      raw.exec("delete from leases where session_key <> 'agent:main:somebody'");
+      await lease.release();
+      expect(rows()).toEqual([]);
+    }
+    expect([...fences].sort((a, b) => a - b)).toEqual(fences);
+    expect(new Set(fences).size).toBe(5);
+  });
+
+  test("is handed over to the first who was refused, however soon whoever had it wants it again", async () => {
+    const [one, other] = [openLeases(), openLeases()];
+    const lease = await take(one);
+    const claim = other.claim(key, ignore);
+    expect(await claim.attempt()).toBeUndefined();
+    expect(await claim.attempt()).toBeUndefined();
+    await lease.release();
+    const again = one.claim(key, ignore);
+    expect(await again.attempt()).toBeUndefined();
+    const next = await claim.attempt();
+    expect(next!.fence).toBeGreaterThan(lease.fence);
+    await next!.release();
+    expect(await again.attempt()).toBeDefined();
+  });
+
+  test("is not handed over to whoever no longer wants it, be it before or after", async () => {
+    const [one, other] = [openLeases(), openLeases()];
+    const claim = other.claim(key, ignore);
+    for (const withdrawsBefore of [true, false]) {
+      const lease = await take(one);
+      expect(await claim.attempt()).toBeUndefined();
+      if (withdrawsBefore) await claim.withdraw();
+      await lease.release();
+      if (!withdrawsBefore) await claim.withdraw();
+      expect(rows()).toEqual([]);
+    }
+  });
+
+  test("is given back once, and a release that comes late takes it from nobody", async () => {
+    const [one, other] = [openLeases(), openLeases()];
+    const lease = await take(one);
+    await lease.release();
+    const next = await take(other);
+    await lease.release();
+    expect(rows()).toMatchObject([{ fence: next.fence }]);
+  });
+
+  test("is given back when its store is closed", async () => {
+    const leases = openLeases();
+    await take(leases);
+    await leases.close();
+    expect(rows()).toEqual([]);
+  });
+});
+
+describe("while time passes", () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ["nextTick", "queueMicrotask", "setImmediate", "setTimeout", "hrtime"] });
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  /** Renewals are under way when the clock stands still: what they do is done when this resolves. */
+  const pass = async (ms: number): Promise<void> => {
+    jest.advanceTimersByTime(ms);
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test("a lease whose owner lives is kept, however long its run takes and wherever the clock of the host is set", async () => {
+    const [one, other] = [openLeases(), openLeases()];
+    const onLost = jest.fn();
+    const lease = await take(one, onLost);
+    const claim = other.claim(key, ignore);
+    for (let passed = 0; passed < 10 * longestSilenceMs; passed += renewalMs) {
+      expect(await claim.attempt()).toBeUndefined();
+      jest.setSystemTime(Date.now() + 86_400_000);
+      await pass(renewalMs);
+    }
+    expect(onLost).not.toHaveBeenCalled();
+    await lease.release();
+    expect(await claim.attempt()).toBeDefined();
+  });
+
+  test("one that is silent is taken over when it has been watched for the longest silence, and not before", async () => {
+    leaveBehind("12/34/abc@another host");
+    const [before] = rows();
+    const claim = openLeases().claim(key, ignore);
+    await pass(10 * longestSilenceMs);
+    expect(await claim.attempt()).toBeUndefined();
+    await pass(longestSilenceMs - 1);
+    expect(await claim.attempt()).toBeUndefined();
+    await pass(1);
+    expect((await claim.attempt())!.fence).toBeGreaterThan(before!.fence);
+  });
+
+  test("whoever lost it is told once, with what to do", async () => {
+    const leases = openLeases();
+    const onLost = jest.fn<(error: GatewayError) => void>();
+    const lease = await take(leases, onLost);
+    raw.exec("delete from leases");
+    leaveBehind("12/34/abc@another host");
+    await pass(renewalMs);
+    await pass(renewalMs);
+    expect(onLost.mock.calls).toEqual([[expect.objectContaining({ code: "session_busy", retryAfterMs: 1_000 })]]);
+    await lease.release();
+    expect(rows()).toHaveLength(1);
+  });
+
+  test("a renewal that finds the database locked loses nothing as long as nobody else takes the lease", async () => {
+    const leases = openLeases(0);
+    const onLost = jest.fn();
+    const lease = await take(leases, onLost);
+    raw.exec("begin immediate");
+    await pass(2 * longestSilenceMs);
+    raw.exec("commit");
+    await pass(renewalMs);
+    expect(onLost).not.toHaveBeenCalled();
+    expect(rows()).toMatchObject([{ fence: lease.fence, renewals: 1 }]);
+  });
+});
+
+describe("a lease of a process that was killed", () => {
+  /** Resolves with the fence of the lease that the process took before it was killed. */
+  async function takeAndDie(): Promise<number> {
+    const child = spawn(process.execPath, ["--import", "tsx", holder, file, key], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+    const exit = once(child, "exit");
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    child.kill("SIGKILL");
+    await exit;
+    return Number(line);
+  }
+
+  test("is taken over at once, with a greater number", async () => {
+    const fence = await takeAndDie();
+    expect(rows()).toMatchObject([{ fence }]);
+    expect((await take(openLeases())).fence).toBeGreaterThan(fence);
+  });
+
+  test("is gone when the next process opens the store, and nobody else's is", async () => {
+    await takeAndDie();
+    const strangers = "12/34/abc@another host";
+    raw.prepare("insert into leases (session_key, owner, next_owner, renewals) values ('agent:main:else', ?, null, 0)").run([strangers]);
+    await (await openSessionStore(file)).close();
+    expect(rows()).toMatchObject([{ owner: strangers }]);
+  });
+
+  test("that was to get one next stands in nobody's way", async () => {
+    const owner = await (async () => {
+      await takeAndDie();
+      return rows()[0]!.owner;
+    })();
+    raw.exec("delete from leases");
+    const lease = await take(openLeases());
+    raw.prepare("update leases set next_owner = ?").run([owner]);
+    await lease.release();
+    expect(await openLeases().claim(key, ignore).attempt()).toBeDefined();
+  });
+});
+
+describe("whether a process is dead", () => {
+  const [, pid, startTime, host] = /^(\d+)\/(\d*)\/[^@]*@(.*)$/.exec(nameOwner())!;
+  const isLinux = process.platform === "linux";
+
+  test("is known of this host's", async () => {
+    const child = spawn(process.execPath, ["--eval", ""]);
+    await once(child, "exit");
+    expect(isDead(nameOwner())).toBe(false);
+    expect(isDead(`${pid}/${startTime}/another-store@${host}`)).toBe(false);
+    expect(isDead(`${child.pid}/${startTime}/x@${host}`)).toBe(true);
+  });
+
+  test("is not guessed of another host's or container's, nor of what is no name", async () => {
+    const child = spawn(process.execPath, ["--eval", ""]);
+    await once(child, "exit");
+    for (const owner of [`${child.pid}/${startTime}/x@elsewhere`, `${child.pid}/${startTime}/x@${host}1`, "", "nobody", `0//x@${host}`]) {
+      expect([owner, isDead(owner)]).toEqual([owner, false]);
+    }
+  });
+
+  (isLinux ? test : test.skip)("is known although another one has its number now, or its parent has not looked", async () => {
+    expect(isDead(`${pid}/${Number(startTime) + 1}/x@${host}`)).toBe(true);
+    // Its shell is replaced by one that never waits for it.
+    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
+    const [line] = (await once(parent.stdout, "data")) as [Buffer];
+    const zombie = `${Number(line)}//x@${host}`;
+    while (!isDead(zombie)) await new Promise((resolve) => setImmediate(resolve));
+    process.kill(Number(line), 0);
+    parent.kill("SIGKILL");
+    await once(parent, "exit");
+  });
+});
+
+describe("a turn", () => {
+  test("of a run that has lost its lease is refused, although nothing else was written, and what the caller said can be kept", async () => {
+    const [one, other] = [openStore(), openStore()];
+    const { fence } = await take(one);
+    raw.exec("delete from leases");
+    const next = await take(other);
+    for (const endsLease of [true, false]) {
+      const stale = turnOf("stale", undefined, { fence, endsLease });
+      await expect(one.appendTurn(stale)).rejects.toMatchObject({ code: "session_busy", retryAfterMs: 1_000 });
+      expect(raw.prepare("select key from sessions").all([])).toEqual([]);
+      expect(rows()).toMatchObject([{ fence: next.fence }]);
+    }
+    await one.appendTurn(turnOf("kept", undefined, { fence, endsLease: true, isAnswered: false }));
+    expect(await messagesIn(other)).toEqual([]);
+    await other.appendTurn(turnOf("first", undefined, { fence: next.fence, endsLease: true }));
+    expect(await messagesIn(one)).toEqual(turnMessages("first"));
+    const { leafId } = await one.readPath(key);
+    await expect(one.appendTurn(turnOf("stale", leafId, { fence }))).rejects.toMatchObject({ code: "session_busy" });
+  });
+
+  test("gives the lease back where it is the last, to whoever is next, and nobody takes that for a loss", async () => {
+    const [one, other] = [openStore(), openStore()];
+    const onLost = jest.fn();
+    const lease = await take(one, onLost);
+    await one.appendTurn(turnOf("first", undefined, { fence: lease.fence }));
+    expect(rows()).toMatchObject([{ fence: lease.fence }]);
+    const claim = other.claimLease(key, ignore);
+    expect(await claim.attempt()).toBeUndefined();
+    const { leafId } = await one.readPath(key);
+    await one.appendTurn(turnOf("second", leafId, { fence: lease.fence, endsLease: true }));
+    const next = await claim.attempt();
+    expect(next!.fence).toBeGreaterThan(lease.fence);
+    await lease.release();
+    expect(rows()).toMatchObject([{ fence: next!.fence }]);
+    expect(onLost).not.toHaveBeenCalled();
+  });
+
+  test("that is refused for another reason keeps the lease", async () => {
+    const store = openStore();
+    const lease = await take(store);
+    const stale = turnOf("stale", "no-such-message", { fence: lease.fence, endsLease: true });
+    await expect(store.appendTurn(stale)).rejects.toMatchObject({ code: "session_busy" });
+    expect(rows()).toMatchObject([{ fence: lease.fence }]);
+    await lease.release();
+    expect(rows()).toEqual([]);
+  });
+});
