@@ -2,10 +2,22 @@
 
 /** One function per operation of the contract that answers with JSON; where the reply can be streamed, one for that too. */
 import { openStream, type ChunkStream } from "./chunk-stream.js";
-import { connect, type ClawgateClientOptions, type HeaderOptions, type RequestOptions } from "./connection.js";
+import { connect, given, type ClawgateClientOptions, type HeaderOptions, type RequestOptions } from "./connection.js";
 import type { operations, paths } from "./openapi.js";
 import { readReply, type Reply } from "./reply.js";
-import type { ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, Health, Model, ModelList, Readiness } from "./schemas.js";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  Health,
+  Model,
+  ModelList,
+  Readiness,
+  Session,
+  SessionDeleted,
+  SessionList,
+  SessionMessageList,
+} from "./schemas.js";
 
 export interface OperationOptions extends RequestOptions {
   /**
@@ -22,8 +34,9 @@ export interface CreateChatCompletionOptions extends OperationOptions {
    * Sent as `x-openclaw-agent-id`.
    *
    * Chooses the agent when `model` does not. An id is 1 to 64 letters, digits, `-` and `_` and begins with a letter or digit; case does
-   * not matter. An unknown agent answers `404 model_not_found`; another agent than `model` names answers `400 invalid_value`. Without
-   * either, the agent of the session key answers, else the default one.
+   * not matter. An unknown agent answers `404 model_not_found`, one that the token may not use `403 agent_not_allowed`; another agent than
+   * `model` names answers `400 invalid_value`. Without either, the agent of the session key answers, else the default one or, for a token
+   * that may not use that, the first of its own.
    */
   readonly agentId?: string | undefined;
 
@@ -33,7 +46,7 @@ export interface CreateChatCompletionOptions extends OperationOptions {
    * The session to continue; it wins over `user`. Full keys have the form `agent:<agentId>:<rest>`; anything else is taken as the `<rest>`
    * under the chosen agent. Percent-encoded UTF-8 where it is not plain ASCII, or contains `%`. Answers `400 invalid_value` for a key of
    * another agent than the chosen one, with control characters, longer than 512 characters once decoded, or beginning with the reserved
-   * `subagent:`, `cron:` or `acp:`.
+   * `subagent:`, `cron:` or `acp:`. A session belongs to the token that made it; one of another token's answers `404 not_found`.
    */
   readonly sessionKey?: string | undefined;
 
@@ -41,7 +54,7 @@ export interface CreateChatCompletionOptions extends OperationOptions {
    * Sent as `x-openclaw-model`.
    *
    * The language model for this run, as `<provider>/<model>`, instead of the agent's own. Only configured models can be named; another one
-   * answers `404 model_not_found`.
+   * answers `404 model_not_found`, and one that the token may not name `403 model_not_allowed`.
    */
   readonly model?: string | undefined;
 
@@ -58,6 +71,34 @@ export interface CreateChatCompletionOptions extends OperationOptions {
 export type CreateChatCompletionBody = Omit<ChatCompletionRequest, "stream" | "stream_options"> & { stream?: false | null };
 
 export type StreamChatCompletionBody = Omit<ChatCompletionRequest, "stream"> & { stream?: true | null };
+
+export interface ListSessionsOptions extends OperationOptions {
+  /** Only sessions with this agent. Sessions outlive their agent's entry in the config, so an unknown one is no error. */
+  readonly agent?: string | undefined;
+
+  /** Sessions on one page, at most. */
+  readonly limit?: number | undefined;
+
+  /** The key of the last session that is known already. One that is gone answers `400 invalid_value`. */
+  readonly after?: string | undefined;
+
+  /** `desc`: what was active last comes first. */
+  readonly order?: "asc" | "desc" | undefined;
+}
+
+export interface ListSessionMessagesOptions extends OperationOptions {
+  /** Also messages of superseded branches, and those that got no answer. */
+  readonly branches?: boolean | undefined;
+
+  /** Messages on one page, at most. */
+  readonly limit?: number | undefined;
+
+  /** The id of the last message that is known already. One that is not in the list answers `400 invalid_value`. */
+  readonly after?: string | undefined;
+
+  /** `asc`: the oldest comes first. */
+  readonly order?: "asc" | "desc" | undefined;
+}
 
 export interface ClawgateClient {
   /**
@@ -78,7 +119,7 @@ export interface ClawgateClient {
   /**
    * List the agents.
    *
-   * The names a client can put into `model`: `openclaw`, `openclaw/default` and one `openclaw/<id>` for each agent. They are listed as
+   * The names a client can put into `model`: `openclaw`, `openclaw/default` and one `openclaw/<id>` for each agent that the caller may use. They are listed as
    * models because that is where clients look for a choice. The language models behind the agents are not listed.
    */
   listModels(options?: OperationOptions): Reply<ModelList>;
@@ -90,6 +131,51 @@ export interface ClawgateClient {
    * `/v1/models/openclaw%2Fmain` and `/v1/models/openclaw/main` are understood.
    */
   getModel(model: string, options?: OperationOptions): Reply<Model>;
+
+  /**
+   * List the sessions.
+   *
+   * The caller's sessions, the one that was active last first. The gateway's own secret lists everybody's. A page goes on from the
+   * `last_id` of the one before it, given as `after`; while sessions are at work they move to the front, so a list that is read page by
+   * page may miss what moved meanwhile.
+   */
+  listSessions(options?: ListSessionsOptions): Reply<SessionList>;
+
+  /**
+   * Look up one session.
+   *
+   * What the list says of it. A session of somebody else's is answered as one that is not there.
+   */
+  getSession(key: string, options?: OperationOptions): Reply<Session>;
+
+  /**
+   * Delete a session.
+   *
+   * Its messages, all branches of them, and what the agent remembers in it go with it. A session at work is deleted when its run is over:
+   * the request waits its turn as a run would. Runs that wait behind it begin the session anew.
+   */
+  deleteSession(key: string, options?: OperationOptions): Reply<SessionDeleted>;
+
+  /**
+   * Read a session's transcript.
+   *
+   * The messages on the active path, oldest first: what a model reads when the conversation goes on. With `branches=true` all that is
+   * kept, in the order in which it was written: `parent_id` says where each message belongs.
+   *
+   * Calls of the agent's own tools are shown to the gateway's own secret only. To a named token those calls are left out and their
+   * results are null, as they stay inside the gateway in its completions.
+   *
+   * A page ends early when it grows larger than some megabytes; `has_more` says so.
+   */
+  listSessionMessages(key: string, options?: ListSessionMessagesOptions): Reply<SessionMessageList>;
+
+  /**
+   * Empty a session.
+   *
+   * Its messages and what the agent remembers in it go; the session stays, and stays its owner's. One at work is emptied when its run is
+   * over: the request waits its turn as a run would.
+   */
+  resetSession(key: string, options?: OperationOptions): Reply<Session>;
 
   /**
    * Is the process alive?
@@ -135,6 +221,23 @@ export function createClawgateClient(options: ClawgateClientOptions = {}): Clawg
     listModels: (options = {}) => readReply<ModelList>(options, () => api.GET("/v1/models", { ...init(options) })),
     getModel: (model, options = {}) =>
       readReply<Model>(options, () => api.GET("/v1/models/{model}", { ...init(options), params: { path: { model } } })),
+    listSessions: (options = {}) =>
+      readReply<SessionList>(options, () =>
+        api.GET("/v1/sessions", { ...init(options), params: { query: given(options, "agent", "limit", "after", "order") } }),
+      ),
+    getSession: (key, options = {}) =>
+      readReply<Session>(options, () => api.GET("/v1/sessions/{key}", { ...init(options), params: { path: { key } } })),
+    deleteSession: (key, options = {}) =>
+      readReply<SessionDeleted>(options, () => api.DELETE("/v1/sessions/{key}", { ...init(options), params: { path: { key } } })),
+    listSessionMessages: (key, options = {}) =>
+      readReply<SessionMessageList>(options, () =>
+        api.GET("/v1/sessions/{key}/messages", {
+          ...init(options),
+          params: { path: { key }, query: given(options, "branches", "limit", "after", "order") },
+        }),
+      ),
+    resetSession: (key, options = {}) =>
+      readReply<Session>(options, () => api.POST("/v1/sessions/{key}/reset", { ...init(options), params: { path: { key } } })),
     getHealth: (options = {}) => readReply<Health>(options, () => api.GET("/healthz", { ...init(options) })),
     getReadiness: (options = {}) => readReply<Readiness>(options, () => api.GET("/readyz", { ...init(options) })),
     getContract: (options = {}) =>

@@ -73,6 +73,16 @@ export function connect<Paths extends object>(
   };
 }
 
+/** Those options of these names that were given. */
+export function given<Options extends object, Name extends keyof Options>(
+  options: Options,
+  ...names: readonly Name[]
+): { [Each in Name]?: Exclude<Options[Each], undefined> } {
+  return Object.fromEntries(names.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined)) as {
+    [Each in Name]?: Exclude<Options[Each], undefined>;
+  };
+}
+
 function headersOf(options: RequestOptions, headerOptions: HeaderOptions): { [name: string]: string } {
   const headers: { [name: string]: string } = { ...options.headers };
   for (const [option, { header, isEncoded }] of Object.entries(headerOptions)) {

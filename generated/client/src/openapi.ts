@@ -63,7 +63,7 @@ export interface paths {
         };
         /**
          * List the agents
-         * @description The names a client can put into `model`: `openclaw`, `openclaw/default` and one `openclaw/<id>` for each agent. They are listed as
+         * @description The names a client can put into `model`: `openclaw`, `openclaw/default` and one `openclaw/<id>` for each agent that the caller may use. They are listed as
          *     models because that is where clients look for a choice. The language models behind the agents are not listed.
          */
         get: operations["listModels"];
@@ -96,6 +96,142 @@ export interface paths {
         get: operations["getModel"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the sessions
+         * @description The caller's sessions, the one that was active last first. The gateway's own secret lists everybody's. A page goes on from the
+         *     `last_id` of the one before it, given as `after`; while sessions are at work they move to the front, so a list that is read page by
+         *     page may miss what moved meanwhile.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{key}": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description The session's key, percent-encoded. One without `agent:<agentId>:` at its beginning is meant under the default agent. A `/` in it may
+                 *     stand as it is, unless the key ends in `/messages` or `/reset`.
+                 */
+                key: components["parameters"]["Key"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Look up one session
+         * @description What the list says of it. A session of somebody else's is answered as one that is not there.
+         */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a session
+         * @description Its messages, all branches of them, and what the agent remembers in it go with it. A session at work is deleted when its run is over:
+         *     the request waits its turn as a run would. Runs that wait behind it begin the session anew.
+         */
+        delete: operations["deleteSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{key}/messages": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description The session's key, percent-encoded. One without `agent:<agentId>:` at its beginning is meant under the default agent. A `/` in it may
+                 *     stand as it is, unless the key ends in `/messages` or `/reset`.
+                 */
+                key: components["parameters"]["Key"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a session's transcript
+         * @description The messages on the active path, oldest first: what a model reads when the conversation goes on. With `branches=true` all that is
+         *     kept, in the order in which it was written: `parent_id` says where each message belongs.
+         *
+         *     Calls of the agent's own tools are shown to the gateway's own secret only. To a named token those calls are left out and their
+         *     results are null, as they stay inside the gateway in its completions.
+         *
+         *     A page ends early when it grows larger than some megabytes; `has_more` says so.
+         */
+        get: operations["listSessionMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{key}/reset": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description The session's key, percent-encoded. One without `agent:<agentId>:` at its beginning is meant under the default agent. A `/` in it may
+                 *     stand as it is, unless the key ends in `/messages` or `/reset`.
+                 */
+                key: components["parameters"]["Key"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Empty a session
+         * @description Its messages and what the agent remembers in it go; the session stays, and stays its owner's. One at work is emptied when its run is
+         *     over: the request waits its turn as a run would.
+         */
+        post: operations["resetSession"];
         delete?: never;
         options?: never;
         head?: never;
@@ -213,9 +349,9 @@ export interface components {
     schemas: {
         /**
          * @description Each field is one of four kinds. **Honoured**: it does here what it does at OpenAI. **Passed on**: it is sent to the language model
-         *     as it is, within the bounds given; whether it has an effect is the model's matter. **Refused**: it answers
-         *     `400 unsupported_parameter`, because a silent drop would be worse. **No effect**: it is accepted because nothing in the reply could
-         *     depend on it. Fields that are not listed, here and in what is inside, are accepted and not passed on.
+         *     as it is, within the bounds given; whether it has an effect is the model's matter. Settings that the model's protocol has no word
+         *     for are left out. **Refused**: it answers `400 unsupported_parameter`, because a silent drop would be worse. **No effect**: it is
+         *     accepted because nothing in the reply could depend on it. Fields that are not listed, here and in what is inside, are accepted and not passed on.
          */
         ChatCompletionRequest: {
             /**
@@ -240,7 +376,8 @@ export interface components {
             /**
              * @description **Honoured.** Whoever talks, in the caller's own words. Requests with the same `user` to the same agent share one session. Spaces
              *     around it are ignored, its case is not; a blank one counts as none. The session key made of it, `agent:<id>:openai-user:<user>`,
-             *     has at most 512 characters and no control characters. Applications with several chats for one user should send `x-openclaw-session-key` instead.
+             *     has at most 512 characters and no control characters. A named token's users are its own: their key is
+             *     `agent:<id>:openai-user:<token name>/<user>`. Applications with several chats for one user should send `x-openclaw-session-key` instead.
              * @example 민지
              * @example alice@example.org
              */
@@ -872,7 +1009,7 @@ export interface components {
          *     is. New types may be added: skip those you do not know.
          */
         RunProgress: components["schemas"]["RunQueued"] | components["schemas"]["TurnStarted"] | components["schemas"]["ModelFellBack"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolEnded"] | components["schemas"]["RunSummary"];
-        /** @description The run waits until the session is free. */
+        /** @description The run waits until its session is free, or until fewer others are at work. */
         RunQueued: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -939,6 +1076,8 @@ export interface components {
              * @enum {string}
              */
             type: "run_end";
+            /** @description The language model that was asked last, as `<provider>/<model>`; after a fallback, not the agent's first one. */
+            model: string;
             /** @description How often a language model was asked. */
             turns: number;
             usage?: components["schemas"]["Usage"];
@@ -1001,6 +1140,133 @@ export interface components {
             /** @description The default agent under its two short names, then each agent under its own. */
             data: components["schemas"]["Model"][];
         };
+        /** @description A conversation that is kept. */
+        Session: {
+            /** @description Its key, as `x-openclaw-session-key` takes and gives it, but not percent-encoded. */
+            id: string;
+            /** @constant */
+            object: "session";
+            /** @description The agent it is held with. */
+            agent: string;
+            /**
+             * @description Who made it: the name of a token, or `main` for the gateway's own secret and the command line. Shown to the gateway's own secret
+             *     only.
+             */
+            owner?: string;
+            /** @description When it began, in Unix seconds. */
+            created: number;
+            /** @description When something was last kept in it, in Unix seconds. */
+            last_active_at: number;
+            /** @description All messages that are kept, those of superseded branches and those without an answer included. */
+            message_count: number;
+            /** @description What its messages and its memory take in the store, about. */
+            bytes: number;
+        };
+        /** @description One page of sessions. */
+        SessionList: {
+            /** @constant */
+            object: "list";
+            /** @description The sessions, in the order that was asked for. */
+            data: components["schemas"]["Session"][];
+            /** @description The first one's key; null on an empty page. */
+            first_id: string | null;
+            /** @description The last one's key, to be sent as `after` for the next page; null on an empty page. */
+            last_id: string | null;
+            /** @description Whether there is a next page. */
+            has_more: boolean;
+        };
+        /** @description A session that is gone. */
+        SessionDeleted: {
+            /** @description The key it had. */
+            id: string;
+            /** @constant */
+            object: "session.deleted";
+            /** @constant */
+            deleted: true;
+        };
+        /** @description A message as it is kept. Instructions are not kept, so there are none. */
+        SessionMessage: {
+            /** @description Its own, within the session. */
+            id: string;
+            /** @constant */
+            object: "session.message";
+            /** @description The message before it; null where a conversation begins. */
+            parent_id: string | null;
+            /** @description The run that kept it, as `x-openclaw-run-id` named it. */
+            run_id: string;
+            /** @description When it was kept, in Unix seconds. */
+            created: number;
+            /**
+             * @description Who speaks. `tool` is the result of a call.
+             * @enum {string}
+             */
+            role: "user" | "assistant" | "tool";
+            /**
+             * @description The text, or a user's text and images. Null for an assistant message with nothing but calls or a refusal, and for a result of the
+             *     agent's own tool that the caller does not get to see.
+             */
+            content: string | null | components["schemas"]["SessionContentPart"][];
+            /** @description What the model said instead of an answer. */
+            refusal?: string;
+            /** @description The calls of an assistant message. */
+            tool_calls?: components["schemas"]["FunctionToolCall"][];
+            /** @description The call that a result belongs to. */
+            tool_call_id?: string;
+            /**
+             * @description `caller`: it came with a request. `run`: the agent wrote it, or one of its own tools.
+             * @enum {string}
+             */
+            origin: "caller" | "run";
+            /**
+             * @description `active`: on the path that goes on. `superseded`: on another branch. `unanswered`: its run failed or was aborted, and no model
+             *     reads it again.
+             * @enum {string}
+             */
+            state: "active" | "superseded" | "unanswered";
+        };
+        /** @description A piece of a user's message. A file is kept as the text that was read from it. */
+        SessionContentPart: components["schemas"]["SessionTextPart"] | components["schemas"]["SessionImagePart"];
+        /** @description Text. */
+        SessionTextPart: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "text";
+            /** @description The text. */
+            text: string;
+        };
+        /** @description An image. */
+        SessionImagePart: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "image_url";
+            /** @description The image. */
+            image_url: {
+                /** @description The image itself, as a `data:` URL in base64. */
+                url: string;
+                /**
+                 * @description How closely it was to be looked at.
+                 * @enum {string}
+                 */
+                detail?: "auto" | "low" | "high";
+            };
+        };
+        /** @description One page of a transcript. */
+        SessionMessageList: {
+            /** @constant */
+            object: "list";
+            /** @description The messages, in the order that was asked for. */
+            data: components["schemas"]["SessionMessage"][];
+            /** @description The first one's id; null on an empty page. */
+            first_id: string | null;
+            /** @description The last one's id, to be sent as `after` for the next page; null on an empty page. */
+            last_id: string | null;
+            /** @description Whether there is a next page. */
+            has_more: boolean;
+        };
         /** @description The process is alive. */
         Health: {
             /** @constant */
@@ -1028,14 +1294,14 @@ export interface components {
                  * @description The family of the error.
                  * @enum {string}
                  */
-                type: "invalid_request_error" | "authentication_error" | "rate_limit_error" | "server_error";
+                type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error" | "server_error";
                 /** @description Where it was wrong, as a path into the body such as `messages[0].content` or the name of a header, or null. */
                 param: string | null;
                 /**
                  * @description What was wrong, for programs.
                  * @enum {string}
                  */
-                code: "invalid_json" | "invalid_type" | "invalid_value" | "missing_required_parameter" | "unsupported_parameter" | "empty_array" | "context_length_exceeded" | "upstream_rejected" | "invalid_api_key" | "model_not_found" | "not_found" | "endpoint_disabled" | "method_not_allowed" | "request_timeout" | "request_too_large" | "unsupported_media_type" | "headers_too_large" | "too_many_failed_logins" | "session_busy" | "upstream_rate_limited" | "internal_error" | "max_turns_exceeded" | "upstream_error" | "tool_choice_unmet" | "response_format_mismatch" | "store_unavailable" | "run_timeout" | "upstream_timeout";
+                code: "invalid_json" | "invalid_type" | "invalid_value" | "missing_required_parameter" | "unsupported_parameter" | "empty_array" | "context_length_exceeded" | "upstream_rejected" | "invalid_api_key" | "agent_not_allowed" | "model_not_allowed" | "model_not_found" | "not_found" | "endpoint_disabled" | "method_not_allowed" | "request_timeout" | "request_too_large" | "unsupported_media_type" | "headers_too_large" | "too_many_failed_logins" | "session_busy" | "too_many_runs" | "upstream_rate_limited" | "internal_error" | "max_turns_exceeded" | "upstream_error" | "tool_choice_unmet" | "response_format_mismatch" | "store_unavailable" | "run_timeout" | "upstream_timeout";
             };
         };
     };
@@ -1076,11 +1342,23 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description There is no such agent or language model, or the endpoint is switched off. */
+        /** @description The token may not use this agent, or may not name this language model. */
+        Forbidden: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description There is no such agent or language model, the session is somebody else's, or the endpoint is switched off. */
         AgentNotFound: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 [name: string]: unknown;
             };
             content: {
@@ -1092,6 +1370,41 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request line, the headers, the encoding of the path or the query cannot be understood. */
+        BadQuery: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description There is no such session of the caller's, or the endpoint is switched off. */
+        SessionNotFound: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The address is locked out, or the session is busy. */
+        SessionTooManyRequests: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
                 [name: string]: unknown;
             };
             content: {
@@ -1154,7 +1467,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The address is locked out, the session is busy, or the language model's provider is. */
+        /** @description The address is locked out, or the session, the gateway or the language model's provider is busy. */
         ChatTooManyRequests: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1253,20 +1566,21 @@ export interface components {
         RequestId: string;
         /**
          * @description Chooses the agent when `model` does not. An id is 1 to 64 letters, digits, `-` and `_` and begins with a letter or digit; case does
-         *     not matter. An unknown agent answers `404 model_not_found`; another agent than `model` names answers `400 invalid_value`. Without
-         *     either, the agent of the session key answers, else the default one.
+         *     not matter. An unknown agent answers `404 model_not_found`, one that the token may not use `403 agent_not_allowed`; another agent than
+         *     `model` names answers `400 invalid_value`. Without either, the agent of the session key answers, else the default one or, for a token
+         *     that may not use that, the first of its own.
          */
         AgentId: string;
         /**
          * @description The session to continue; it wins over `user`. Full keys have the form `agent:<agentId>:<rest>`; anything else is taken as the `<rest>`
          *     under the chosen agent. Percent-encoded UTF-8 where it is not plain ASCII, or contains `%`. Answers `400 invalid_value` for a key of
          *     another agent than the chosen one, with control characters, longer than 512 characters once decoded, or beginning with the reserved
-         *     `subagent:`, `cron:` or `acp:`.
+         *     `subagent:`, `cron:` or `acp:`. A session belongs to the token that made it; one of another token's answers `404 not_found`.
          */
         SessionKey: string;
         /**
          * @description The language model for this run, as `<provider>/<model>`, instead of the agent's own. Only configured models can be named; another one
-         *     answers `404 model_not_found`.
+         *     answers `404 model_not_found`, and one that the token may not name `403 model_not_allowed`.
          */
         Model: string;
         /**
@@ -1275,6 +1589,11 @@ export interface components {
          *     streamed, that sums the run up. Clients that do not know the key skip it.
          */
         Events: "true" | "false";
+        /**
+         * @description The session's key, percent-encoded. One without `agent:<agentId>:` at its beginning is meant under the default agent. A `/` in it may
+         *     stand as it is, unless the key ends in `/messages` or `/reset`.
+         */
+        Key: string;
     };
     requestBodies: never;
     headers: {
@@ -1347,20 +1666,21 @@ export interface operations {
                 "x-request-id"?: components["parameters"]["RequestId"];
                 /**
                  * @description Chooses the agent when `model` does not. An id is 1 to 64 letters, digits, `-` and `_` and begins with a letter or digit; case does
-                 *     not matter. An unknown agent answers `404 model_not_found`; another agent than `model` names answers `400 invalid_value`. Without
-                 *     either, the agent of the session key answers, else the default one.
+                 *     not matter. An unknown agent answers `404 model_not_found`, one that the token may not use `403 agent_not_allowed`; another agent than
+                 *     `model` names answers `400 invalid_value`. Without either, the agent of the session key answers, else the default one or, for a token
+                 *     that may not use that, the first of its own.
                  */
                 "x-openclaw-agent-id"?: components["parameters"]["AgentId"];
                 /**
                  * @description The session to continue; it wins over `user`. Full keys have the form `agent:<agentId>:<rest>`; anything else is taken as the `<rest>`
                  *     under the chosen agent. Percent-encoded UTF-8 where it is not plain ASCII, or contains `%`. Answers `400 invalid_value` for a key of
                  *     another agent than the chosen one, with control characters, longer than 512 characters once decoded, or beginning with the reserved
-                 *     `subagent:`, `cron:` or `acp:`.
+                 *     `subagent:`, `cron:` or `acp:`. A session belongs to the token that made it; one of another token's answers `404 not_found`.
                  */
                 "x-openclaw-session-key"?: components["parameters"]["SessionKey"];
                 /**
                  * @description The language model for this run, as `<provider>/<model>`, instead of the agent's own. Only configured models can be named; another one
-                 *     answers `404 model_not_found`.
+                 *     answers `404 model_not_found`, and one that the token may not name `403 model_not_allowed`.
                  */
                 "x-openclaw-model"?: components["parameters"]["Model"];
                 /**
@@ -1398,6 +1718,7 @@ export interface operations {
             };
             400: components["responses"]["ChatBadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["AgentNotFound"];
             405: components["responses"]["MethodNotAllowed"];
             408: components["responses"]["RequestTimeout"];
@@ -1480,6 +1801,223 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             429: components["responses"]["LockedOut"];
             431: components["responses"]["HeadersTooLarge"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                /** @description Only sessions with this agent. Sessions outlive their agent's entry in the config, so an unknown one is no error. */
+                agent?: string;
+                /** @description Sessions on one page, at most. */
+                limit?: number;
+                /** @description The key of the last session that is known already. One that is gone answers `400 invalid_value`. */
+                after?: string;
+                /** @description `desc`: what was active last comes first. */
+                order?: "asc" | "desc";
+            };
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of them. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            400: components["responses"]["BadQuery"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["EndpointDisabled"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description The session's key, percent-encoded. One without `agent:<agentId>:` at its beginning is meant under the default agent. A `/` in it may
+                 *     stand as it is, unless the key ends in `/messages` or `/reset`.
+                 */
+                key: components["parameters"]["Key"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["SessionNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    deleteSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description The session's key, percent-encoded. One without `agent:<agentId>:` at its beginning is meant under the default agent. A `/` in it may
+                 *     stand as it is, unless the key ends in `/messages` or `/reset`.
+                 */
+                key: components["parameters"]["Key"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDeleted"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["SessionNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["SessionTooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    listSessionMessages: {
+        parameters: {
+            query?: {
+                /** @description Also messages of superseded branches, and those that got no answer. */
+                branches?: boolean;
+                /** @description Messages on one page, at most. */
+                limit?: number;
+                /** @description The id of the last message that is known already. One that is not in the list answers `400 invalid_value`. */
+                after?: string;
+                /** @description `asc`: the oldest comes first. */
+                order?: "asc" | "desc";
+            };
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description The session's key, percent-encoded. One without `agent:<agentId>:` at its beginning is meant under the default agent. A `/` in it may
+                 *     stand as it is, unless the key ends in `/messages` or `/reset`.
+                 */
+                key: components["parameters"]["Key"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of it. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionMessageList"];
+                };
+            };
+            400: components["responses"]["BadQuery"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["SessionNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    resetSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description The session's key, percent-encoded. One without `agent:<agentId>:` at its beginning is meant under the default agent. A `/` in it may
+                 *     stand as it is, unless the key ends in `/messages` or `/reset`.
+                 */
+                key: components["parameters"]["Key"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session as it is now. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["SessionNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["SessionTooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
         };
     };
     getHealth: {
