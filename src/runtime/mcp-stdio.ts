@@ -20,6 +20,8 @@ export interface ProcessEnd {
 
 /** What may wait for a server to be read. One message may be larger. */
 const maxUnreadBytes = 4 * 1024 * 1024;
+/** Answers to what a server asked itself. More of them waiting, and it asks without reading. */
+const maxUnreadAnswers = 1000;
 /** How long a process may take to end by itself, and then after SIGTERM. */
 const patienceMs = 2_000;
 const lookIntervalMs = 20;
@@ -32,6 +34,7 @@ export class StdioTransport implements Transport {
   end: ProcessEnd | undefined;
   /** Why it was given up, as the end of a sentence about it. */
   fault: string | undefined;
+  #unreadAnswers = 0;
   readonly #config: StdioConfig;
   readonly #sdk: McpSdk;
   readonly #onStderr: (stderr: Readable) => void;
@@ -90,11 +93,15 @@ export class StdioTransport implements Transport {
   send(message: McpMessage): Promise<void> {
     const stdin = this.#child?.stdin;
     if (!this.#isOpen || !stdin?.writable) return Promise.reject(new Error("Not connected"));
-    if (stdin.writableLength > maxUnreadBytes) {
+    if (stdin.writableLength > maxUnreadBytes || this.#unreadAnswers > maxUnreadAnswers) {
       this.#giveUp("does not read what it is sent");
       return Promise.reject(new Error("Not connected"));
     }
-    stdin.write(this.#sdk.serializeMessage(message));
+    const isAnswer = "result" in message || "error" in message;
+    if (isAnswer) this.#unreadAnswers++;
+    stdin.write(this.#sdk.serializeMessage(message), () => {
+      if (isAnswer) this.#unreadAnswers--;
+    });
     return Promise.resolve();
   }
 
