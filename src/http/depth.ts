@@ -1,5 +1,6 @@
 /** Bounds on free-form JSON that goes on to a provider or a checker: serialising it is recursive, and reading it costs work. */
 import { GatewayError } from "../domain/errors.ts";
+import { exceededBound } from "../domain/json-bounds.ts";
 
 const maxDepth = 64;
 const maxBytes = 256 * 1024;
@@ -8,14 +9,9 @@ const maxNodes = 100_000;
 
 /** Throws `invalid_value` for `param` when `value` is nested deeper. */
 export function refuseDeep(value: object, param: string): void {
-  let level: object[] = [value];
-  let nodes = 0;
-  for (let depth = 0; level.length > 0; depth++) {
-    nodes += level.length;
-    if (nodes > maxNodes) throw new GatewayError("invalid_value", `'${param}' has more than ${maxNodes} objects and lists.`, { param });
-    if (depth > maxDepth) throw new GatewayError("invalid_value", `'${param}' is nested deeper than ${maxDepth} levels.`, { param });
-    level = level.flatMap((node) => Object.values(node).filter((child): child is object => typeof child === "object" && child !== null));
-  }
+  const exceeded = exceededBound(value, { maxDepth, maxNodes });
+  if (exceeded === "nodes") throw new GatewayError("invalid_value", `'${param}' has more than ${maxNodes} objects and lists.`, { param });
+  if (exceeded === "depth") throw new GatewayError("invalid_value", `'${param}' is nested deeper than ${maxDepth} levels.`, { param });
 }
 
 /** Throws `invalid_value` for `param` when the JSON of `value`, which is not deep, is longer. */

@@ -4,6 +4,7 @@
  */
 import { type Agent, allowsTool } from "../domain/agent.ts";
 import type { ToolCall } from "../domain/message.ts";
+import { exceededBound } from "../domain/json-bounds.ts";
 import type { JsonObject, ToolDefinition } from "../domain/model.ts";
 import type { Tool, ToolContext } from "../domain/tool.ts";
 import { ArgumentsCheck } from "./arguments-check.ts";
@@ -77,7 +78,9 @@ export class AgentTools {
     if (!tool) return failure(`There is no tool named '${call.name}'. Tools: ${[...tools.keys()].join(", ") || "none"}.`);
     const args = parseArguments(call.arguments);
     if (args === undefined) return failure("The arguments are not a JSON object.");
-    if (isDeep(args)) return failure(`The arguments are nested deeper than ${maxArgumentDepth} levels.`);
+    // Whoever takes the arguments over may read them recursively.
+    if (exceededBound(args, { maxDepth: maxArgumentDepth, maxNodes: Infinity }))
+      return failure(`The arguments are nested deeper than ${maxArgumentDepth} levels.`);
     const problem = await this.#problemOf(args, tool, context.signal);
     return problem === undefined ? execute(tool, args, context) : failure(`The arguments are wrong: ${problem}.`);
   }
@@ -102,16 +105,6 @@ async function execute(tool: Tool, args: JsonObject, context: ToolContext): Prom
     if (thrown instanceof DeadlineOver) return failure(`The tool did not finish within ${timeoutMs} ms and was stopped.`);
     return failure(thrown instanceof Error ? thrown.message : String(thrown));
   }
-}
-
-/** Whoever takes the arguments over may read them recursively. */
-function isDeep(args: JsonObject): boolean {
-  let level: object[] = [args];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > maxArgumentDepth) return true;
-    level = level.flatMap((node) => Object.values(node).filter((child): child is object => typeof child === "object" && child !== null));
-  }
-  return false;
 }
 
 function failure(message: string): ToolOutcome {

@@ -2,6 +2,7 @@
  * The tools of an MCP server's list that are offered to models: so many, and none with a schema that providers' adapters
  * would break on. What is left out is remembered by its name, for who wonders where it is.
  */
+import { exceededBound } from "../domain/json-bounds.ts";
 import type { ListedTool } from "./mcp-sdk.ts";
 
 const maxTools = 512;
@@ -42,14 +43,8 @@ export class ToolOffer {
 
 /** Undefined when it is too large or too deep. */
 function sizeOf(schema: object): number | undefined {
-  // Level by level: a function that called itself would not get to the bottom of a schema made to break it.
-  let level: object[] = [schema];
-  let count = 0;
-  for (let depth = 1; level.length > 0; depth++) {
-    count += level.length;
-    if (depth > maxSchemaDepth || count > maxSchemaBytes) return undefined;
-    level = level.flatMap((value) => Object.values(value).filter((inner): inner is object => typeof inner === "object" && inner !== null));
-  }
+  // The outermost object is a level too; each object and list takes a byte at least.
+  if (exceededBound(schema, { maxDepth: maxSchemaDepth - 1, maxNodes: maxSchemaBytes })) return undefined;
   const bytes = Buffer.byteLength(JSON.stringify(schema));
   return bytes > maxSchemaBytes ? undefined : bytes;
 }

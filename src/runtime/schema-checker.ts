@@ -2,8 +2,7 @@
  * JSON against JSON Schemas that are not ours: a caller's, or a tool server's. Done in a process of its own, because a
  * schema can take for ever (`worker-process.ts`); one for the whole program, started by the first check.
  */
-import type { SchemaTask } from "./schema-check-worker.ts";
-import type { SchemaVerdict } from "./schema-check-worker.ts";
+import type { SchemaTask, SchemaVerdict } from "./schema-check-worker.ts";
 import { type WorkerLimits, WorkerProcess } from "./worker-process.ts";
 
 /** The time is far more than an honest schema takes, and counts the start of the process too. */
