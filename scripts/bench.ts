@@ -13,15 +13,30 @@ import { cpuTicks, memoryMb } from "./server-process.ts";
 import { formatResult, formatTarget, round, type ScenarioResult } from "./bench/report.ts";
 import { chunkCpu } from "./bench/chunk-cpu.ts";
 import { builtinModel, coldStart, firstToken, longStream, throughStub, twoTurns, warmUp } from "./bench/scenarios.ts";
+import { sessionCost } from "./bench/session-cost.ts";
 import { startSubjects, writeConfig, type Subjects } from "./bench/subjects.ts";
 import { idleSince } from "./bench/throughput.ts";
 
 const { values: flags } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "abcdefgh" }, "cpu-prof": { type: "string" } },
+  options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "abcdefghi" }, "cpu-prof": { type: "string" } },
 });
 const effort = flags.quick
-  ? { throughput: { rounds: 3, seconds: 0.3 }, streams: 60, starts: 2, cliRounds: 3, chunks: { rounds: 3, streams: 16 } }
-  : { throughput: { rounds: 5, seconds: 1.2 }, streams: 300, starts: 5, cliRounds: 7, chunks: { rounds: 7, streams: 32 } };
+  ? {
+      throughput: { rounds: 3, seconds: 0.3 },
+      streams: 60,
+      starts: 2,
+      cliRounds: 3,
+      chunks: { rounds: 3, streams: 16 },
+      sessions: { rounds: 3, sessions: 12 },
+    }
+  : {
+      throughput: { rounds: 5, seconds: 1.2 },
+      streams: 300,
+      starts: 5,
+      cliRounds: 7,
+      chunks: { rounds: 7, streams: 32 },
+      sessions: { rounds: 9, sessions: 48 },
+    };
 
 async function run(subjects: Subjects): Promise<ScenarioResult[]> {
   const scenarios: { [letter: string]: () => Promise<ScenarioResult> } = {
@@ -30,9 +45,10 @@ async function run(subjects: Subjects): Promise<ScenarioResult[]> {
     c: () => firstToken(subjects, effort.streams),
     d: () => longStream(subjects, effort.throughput),
     e: () => coldStart(writeConfig(subjects.stub.url), effort.starts, memoryMb(subjects.gateway.pid, "peak") ?? NaN),
-    f: () => Promise.resolve(cliStart(writeConfig(subjects.stub.url), effort.cliRounds)),
+    f: () => Promise.resolve(cliStart(writeConfig(subjects.stub.url), subjects.gateway.url, effort.cliRounds)),
     g: () => twoTurns(subjects, effort.throughput),
     h: () => chunkCpu(subjects, effort.chunks),
+    i: () => sessionCost(subjects, effort.sessions),
   };
   const results: ScenarioResult[] = [];
   await warmUp(subjects, flags.quick ? 0.5 : 1.5);

@@ -1,5 +1,5 @@
 /**
- * Writes what is derived from the contract and from the configuration's schema into generated/, the client package
+ * Writes what is derived from the contracts and from the configuration's schema into generated/, the client package
  * included. With --check it writes nothing and fails, naming each file that is stale.
  *
  * Types are made through openapi-typescript's API and not its command, which would take its input from redocly.yaml.
@@ -12,18 +12,19 @@ import { fileURLToPath } from "node:url";
 import openapiTS, { astToString, type OpenAPI3 } from "openapi-typescript";
 import { z } from "zod";
 import { clientFiles } from "./client/client-files.ts";
+import { rpcContract } from "./rpc-contract.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const redocly = join(root, "node_modules/@redocly/cli/bin/cli.js");
 const isCheck = process.argv.includes("--check");
 const clientFolder = "generated/client";
 
-/** The contract as one JSON document, `$ref`s kept. */
-function bundleContract(): string {
+/** A contract as one JSON document, `$ref`s kept. */
+function bundleContract(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), "clawgate-contract-"));
   try {
-    const output = join(folder, "openapi.json");
-    execFileSync(process.execPath, [redocly, "bundle", join(root, "openapi.yaml"), "--output", output], {
+    const output = join(folder, "bundle.json");
+    execFileSync(process.execPath, [redocly, "bundle", join(root, name), "--output", output], {
       env: { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -70,12 +71,15 @@ function reportStale(name: string): void {
   process.exitCode = 1;
 }
 
-const contract = bundleContract();
+const contract = bundleContract("openapi.yaml");
 const types = await contractTypes(contract);
+const rpc = await rpcContract(JSON.parse(bundleContract("asyncapi.yaml")) as object);
 const client = Object.entries(await clientFiles({ root, contract, types }));
 const files: Record<string, string> = {
   "generated/openapi.json": contract,
   "generated/openapi.ts": types,
+  "generated/rpc.json": asJson(rpc.json),
+  "generated/rpc.ts": rpc.types,
   "generated/config.schema.json": await configSchema(),
   ...Object.fromEntries(client.map(([name, content]) => [join(clientFolder, name), content])),
 };

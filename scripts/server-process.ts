@@ -89,6 +89,12 @@ export function cpuMs(pid: number): number | undefined {
   return fields && (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
+/** What a process has written, to files and sockets alike, in bytes; undefined where there is no /proc. */
+export function writtenBytes(pid: number): number | undefined {
+  const bytes = /^wchar: (\d+)$/m.exec(readProc(`${pid}/io`) ?? "")?.[1];
+  return bytes === undefined ? undefined : Number(bytes);
+}
+
 /** Of the whole machine, since its start, in ticks; undefined where there is no /proc. */
 export function cpuTicks(): { idle: number; all: number } | undefined {
   const ticks = /^cpu +(.*)$/m

@@ -1,6 +1,7 @@
 /**
  * `npm run verify`: everything a change must pass, step by step as package.json has them, each timed. A failed step does
- * not keep the others from telling what they find. The last line counts steps, tests and smoke checks.
+ * not keep the others from telling what they find. The last line counts steps, tests, smoke checks and
+ * promises kept under chaos.
  *
  * It repairs nothing: no `--fix`, no regenerated file.
  */
@@ -48,6 +49,7 @@ const steps: readonly Step[] = [
   { script: "test", args: ["--json", `--outputFile=${jestResultPath}`], countsIn: readJestCounts },
   { script: "smoke", needs: "build", countsIn: readLastLine },
   { script: "respect", needs: "build", countsIn: readLastLine },
+  { script: "test:chaos", args: ["--quick"], needs: "build", countsIn: readPromises },
 ];
 
 /** Shows what the script prints while it runs; resolves with its exit code and what it wrote to stdout. */
@@ -78,6 +80,11 @@ function readJestCounts(): Counts {
 
 function readLastLine(output: string): Counts {
   const [, passed, failed] = /(\d+) passed, (\d+) failed\s*$/.exec(output) ?? [];
+  return { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: 0 };
+}
+
+function readPromises(output: string): Counts {
+  const [, passed, failed] = /(\d+) promises held, (\d+) broken; violations: \d+\s*$/.exec(output) ?? [];
   return { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: 0 };
 }
 

@@ -1,34 +1,31 @@
 /**
- * The only place where everything is wired: a configuration becomes a program, with or without its HTTP face.
+ * The only place where everything is wired: a configuration becomes a program, with or without its faces on the network.
  *
  * No state lives outside the object, so two programs can be open in one process.
  */
-import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import type { Config } from "./config/config.ts";
-import { contractPath, docsPagePath, packageVersion } from "./config/package.ts";
-import type { SessionStore } from "./domain/session.ts";
-import { openModelCatalog } from "./model/catalog.ts";
-import { AgentTools, builtInTools } from "./runtime/agent-tools.ts";
-import { McpServers, type ToolServerReport } from "./runtime/mcp-servers.ts";
-import { ReplyFormatChecker } from "./runtime/reply-format.ts";
+import { packageVersion } from "./config/package.ts";
+import type { ModelCatalog } from "./domain/model.ts";
+import { Faces } from "./faces.ts";
+import { Generation, type Shared } from "./generation.ts";
+import { ProviderPool } from "./model/provider-pool.ts";
+import type { RpcLimits } from "./rpc/limits.ts";
+import { McpServerPool } from "./runtime/mcp-server-pool.ts";
+import type { ToolServerReport } from "./runtime/mcp-servers.ts";
 import { SchemaChecker } from "./runtime/schema-checker.ts";
-import { AgentDirectory } from "./service/agent-directory.ts";
-import { KeptSessions } from "./service/kept-sessions.ts";
+import type { AgentDirectory } from "./service/agent-directory.ts";
+import type { KeptSessions } from "./service/kept-sessions.ts";
 import { Lanes } from "./service/lanes.ts";
-import { AttachmentService } from "./service/attachments.ts";
-import { InstructionService } from "./service/instructions.ts";
+import { RepeatedRuns } from "./service/repeated-runs.ts";
 import { Retention } from "./service/retention.ts";
-import { RunAdmission } from "./service/run-admission.ts";
-import { RunQueue } from "./service/run-queue.ts";
-import { RunService } from "./service/run-service.ts";
+import { RunFeed } from "./service/run-feed.ts";
+import { RunHistory } from "./service/run-history.ts";
+import { RunRegistry } from "./service/run-registry.ts";
+import type { RunService } from "./service/run-service.ts";
 import { RunSlots } from "./service/run-slots.ts";
-import { SessionService } from "./service/session-service.ts";
-import { SessionTurns } from "./service/session-turns.ts";
 import { DeferredSessionStore } from "./store/deferred-session-store.ts";
 
 /** How long `close` waits for runs that do not react to their abort. */
@@ -40,105 +37,188 @@ export interface Program {
   readonly config: Config;
   readonly runs: RunService;
   readonly keptSessions: KeptSessions;
+  readonly agents: AgentDirectory;
+  readonly models: ModelCatalog;
   /** Resolves when sessions can be kept; opens their database if need be. Rejects with `store_unavailable`. */
   checkStore(): Promise<void>;
   /** Connects to the MCP servers that agents have tools of, and says what became of each. Never rejects. */
   checkToolServers(): Promise<readonly ToolServerReport[]>;
-  /** Opens the store and starts the HTTP face; resolves with its base URL when it accepts connections. */
+  /** Opens the store and starts the faces of the network; resolves with its base URL when it accepts connections. */
   listen(): Promise<string>;
-  /** Stops accepting, closes every connection, provider pool and the store. */
+  /** Another configuration, for all that begins from now on. What has begun keeps the one it began with. */
+  apply(config: Config): Applied;
+  /** Takes no more runs, and waits for those at work as long as `gateway.shutdownGraceMs` allows. */
+  drain(): Promise<void>;
+  /** Stops accepting, ends every run, closes every connection, provider pool and the store. */
   close(): Promise<void>;
 }
 
-export function openProgram(config: Config, log: Logger): Program {
-  const store = new DeferredSessionStore(async () => {
-    const { openSessionStore } = await import("./store/open-session-store.ts");
-    return openSessionStore(config.session.database);
-  });
-  const models = openModelCatalog(config.providers);
-  const mcpServers = new McpServers(config.mcpServers, { clientVersion: packageVersion, log, agents: config.agents });
-  const agents = new AgentDirectory(config.agents);
-  const attachments = new AttachmentService(config.gateway.chatCompletions.attachments);
-  const schemas = new SchemaChecker();
-  const formats = new ReplyFormatChecker(schemas);
-  const sessions = new SessionService(store);
-  const lanes = new Lanes(config.session);
-  const { keptSessions, retention } = keepSessions(config.session, { lanes, store, agents, log });
-  const queue = new RunQueue({
-    lanes,
-    slots: new RunSlots(config.runs),
-    store,
-    maxWaitMs: config.session.maxWaitMs,
-    log,
-  });
-  const runs = new RunService({
-    admission: new RunAdmission({ agents, models, attachments, formats, queue, sessions }),
-    sessions,
-    instructions: new InstructionService(log),
-    tools: new AgentTools(builtInTools, mcpServers, schemas),
-    formats,
-    log,
-  });
-  let server: Server | undefined;
+/** What became of another configuration. */
+export interface Applied {
+  /** `false`: everything is as it was. */
+  readonly isNew: boolean;
+  /** Keys that are as they were, because another value needs a restart. */
+  readonly unchanged: readonly string[];
+}
 
-  const listen = async (): Promise<string> => {
-    // A gateway that cannot keep sessions does not start, whereas the CLI may never need any.
-    await store.check();
-    // The CLI has runs without HTTP: it does not wait for what only this face needs.
-    // One after the other: Jest's module loader cannot link graphs that overlap at the same time.
-    const { createApp } = await import("./http/app.ts");
-    const { Contract } = await import("./http/contract.ts");
-    const { createOperations } = await import("./http/operations/index.ts");
-    const { createHttpServer } = await import("./http/server.ts");
-    const { AuthService } = await import("./service/auth-service.ts");
-    const document = await readFile(contractPath, "utf8");
-    const contractDocument = JSON.parse(document) as { [key: string]: unknown };
-    const { gateway } = config;
-    const operations = createOperations({
-      runs,
-      keptSessions,
-      agents,
-      chatCompletions: gateway.chatCompletions,
-      version: packageVersion,
-      checkReadiness: () => store.check(),
-      contractDocument,
-      docsPagePath,
+/** Other limits of the WebSocket face than the usual ones, for tests. */
+export interface ProgramOptions {
+  readonly rpcLimits?: Partial<RpcLimits>;
+}
+
+export function openProgram(config: Config, log: Logger, options: ProgramOptions = {}): Program {
+  return new OpenProgram(config, log, options);
+}
+
+class OpenProgram implements Program {
+  readonly #shared: Shared;
+  readonly #faces: Faces;
+  readonly #retention: Retention;
+  #current: Generation;
+  /** The current one, and earlier ones whose runs have not ended yet. */
+  readonly #generations = new Set<Generation>();
+  #isStopping = false;
+
+  constructor(config: Config, log: Logger, { rpcLimits = {} }: ProgramOptions) {
+    const store = new DeferredSessionStore(async () => {
+      const { openSessionStore } = await import("./store/open-session-store.ts");
+      return openSessionStore(config.session.database);
     });
-    const contract = await Contract.load(contractDocument, operations);
-    const app = createApp({ config: gateway, contract, auth: new AuthService(gateway.auth), log });
-    const handle = app.callback();
-    server = createHttpServer((req, res) => void handle(req, res), gateway.requestTimeoutMs);
-    server.listen(gateway.port, gateway.host);
-    await once(server, "listening");
-    retention.start();
-    return urlOf(server.address() as AddressInfo);
-  };
+    const registry = new RunRegistry();
+    store.runs.onCancelRequested((id) => registry.findLive(id)?.abort("cancel"));
+    const history = new RunHistory(registry, store.runs);
+    const feed = new RunFeed();
+    this.#shared = {
+      store,
+      lanes: new Lanes(config.session),
+      slots: new RunSlots(config.runs),
+      registry,
+      repeated: new RepeatedRuns(history),
+      feed,
+      schemas: new SchemaChecker(),
+      pool: new ProviderPool(),
+      toolServers: new McpServerPool({ clientVersion: packageVersion, log }),
+      log,
+    };
+    this.#current = new Generation(config, this.#shared);
+    this.#generations.add(this.#current);
+    const { turns } = this.#current;
+    this.#retention = new Retention({ catalog: store.catalog, runs: store.runs, turns, limits: config.session.retention, log });
+    this.#faces = new Faces({ store, history, feed, log, rpcLimits });
+  }
 
-  const close = async (): Promise<void> => {
-    if (server?.listening) {
-      server.close();
-      server.closeAllConnections();
-    }
-    // Callers that were cut abort their runs; those write their sessions before the store closes.
-    await Promise.race([runs.settled(), sleep(settleTimeoutMs, undefined, { ref: false })]);
-    await Promise.all([retention.stop(), models.close(), schemas.close(), attachments.close(), mcpServers.close()]);
+  get config(): Config {
+    return this.#current.config;
+  }
+
+  get runs(): RunService {
+    return this.#current.runs;
+  }
+
+  get keptSessions(): KeptSessions {
+    return this.#current.keptSessions;
+  }
+
+  get agents(): AgentDirectory {
+    return this.#current.agents;
+  }
+
+  get models(): ModelCatalog {
+    return this.#current.models;
+  }
+
+  checkStore(): Promise<void> {
+    return this.#shared.store.check();
+  }
+
+  checkToolServers(): Promise<readonly ToolServerReport[]> {
+    return this.#current.checkToolServers();
+  }
+
+  async listen(): Promise<string> {
+    // A gateway that cannot keep sessions does not start, whereas the CLI may never need any.
+    await this.checkStore();
+    const url = await this.#faces.listen(this.#current);
+    this.#retention.start();
+    return url;
+  }
+
+  apply(wanted: Config): Applied {
+    const { next, unchanged } = whileRunning(this.config, wanted);
+    if (this.#isStopping || isDeepStrictEqual(next, this.config)) return { isNew: false, unchanged };
+    const previous = this.#current;
+    this.#current = new Generation(next, this.#shared, previous);
+    this.#generations.add(this.#current);
+    this.#shared.lanes.limit(next.session);
+    this.#shared.slots.limit(next.runs);
+    this.#retention.limit(next.session.retention);
+    this.#faces.configure(this.#current);
+    void this.#retire(previous);
+    return { isNew: true, unchanged };
+  }
+
+  async drain(): Promise<void> {
+    this.#isStopping = true;
+    this.#faces.drain();
+    for (const { runs } of this.#generations) runs.close();
+    await this.#settled(this.config.gateway.shutdownGraceMs);
+  }
+
+  async close(): Promise<void> {
+    this.#isStopping = true;
+    this.#faces.refuse();
+    // Their callers are told, and their sessions written before the store closes.
+    for (const { runs } of this.#generations) runs.stop();
+    await this.#settled(settleTimeoutMs);
+    await this.#faces.close();
+    // Runs whose callers did not take what they were told have ended with their connections.
+    await this.#settled(settleTimeoutMs);
+    const { schemas, pool, store } = this.#shared;
+    const generations = [...this.#generations].map((generation) => generation.close());
+    await Promise.all([this.#retention.stop(), schemas.close(), pool.close(), ...generations]);
     await store.close();
-  };
+  }
 
-  return { config, runs, keptSessions, checkStore: () => store.check(), checkToolServers: () => mcpServers.look(), listen, close };
+  /** Never rejects. */
+  async #retire(generation: Generation): Promise<void> {
+    try {
+      await generation.runs.settled();
+      await generation.close();
+    } catch (thrown) {
+      this.#shared.log.warn({ err: thrown }, "what an earlier config needed could not be closed");
+    }
+    this.#generations.delete(generation);
+  }
+
+  /** Resolves when no run is under way, after `ms` at the latest. */
+  async #settled(ms: number): Promise<void> {
+    const isOver = new AbortController();
+    const runs = Promise.all([...this.#generations].map((generation) => generation.runs.settled()));
+    await Promise.race([runs, sleep(ms, undefined, { signal: isOver.signal })]);
+    isOver.abort();
+  }
 }
 
-function keepSessions(
-  { maxWaitMs, retention: limits }: Config["session"],
-  { lanes, store, agents, log }: { lanes: Lanes; store: SessionStore; agents: AgentDirectory; log: Logger },
-) {
-  const turns = new SessionTurns({ lanes, store, maxWaitMs, log });
-  return {
-    keptSessions: new KeptSessions({ store, agents, turns }),
-    retention: new Retention({ catalog: store.catalog, turns, limits, log }),
+/** What of `wanted` can be had without a restart, and which keys cannot. */
+function whileRunning(running: Config, wanted: Config): { next: Config; unchanged: readonly string[] } {
+  const { gateway, session } = running;
+  // One mode's secrets say nothing about who may call in another one.
+  const keepsAuth = gateway.auth.mode !== wanted.gateway.auth.mode;
+  const fixed: readonly [key: string, isChanged: boolean][] = [
+    ["gateway.port", gateway.port !== wanted.gateway.port],
+    ["gateway.bind", gateway.host !== wanted.gateway.host],
+    ["gateway.auth.mode", keepsAuth],
+    ["gateway.auth.tokens", keepsAuth && !isDeepStrictEqual(gateway.auth.tokens, wanted.gateway.auth.tokens)],
+    ["gateway.auth.rateLimit", keepsAuth && !isDeepStrictEqual(gateway.auth.rateLimit, wanted.gateway.auth.rateLimit)],
+    ["session.database", session.database !== wanted.session.database],
+  ];
+  // A secret that was made up at start is still the one that was printed then.
+  const isMadeUp = gateway.auth.isGenerated && wanted.gateway.auth.isGenerated;
+  const wantedAuth = isMadeUp ? { ...wanted.gateway.auth, secret: gateway.auth.secret! } : wanted.gateway.auth;
+  const next = {
+    ...wanted,
+    gateway: { ...wanted.gateway, port: gateway.port, host: gateway.host, auth: keepsAuth ? gateway.auth : wantedAuth },
+    session: { ...wanted.session, database: session.database },
   };
-}
-
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+  return { next, unchanged: fixed.filter(([, isChanged]) => isChanged).map(([key]) => key) };
 }

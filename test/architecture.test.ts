@@ -75,7 +75,9 @@ const rules: { readonly [room: string]: { readonly values: readonly string[]; re
   http: { values: ["domain", "service"], types: ["config", "generated"] },
   rpc: { values: ["domain", "service"], types: ["config", "generated"] },
   cli: { values: ["domain", "service", "config", "program.ts"], types: ["generated"] },
-  "program.ts": { values: ["config", "domain", "http", "model", "rpc", "runtime", "service", "store"] },
+  "generation.ts": { values: ["config", "domain", "model", "runtime", "service"] },
+  "faces.ts": { values: ["config", "domain", "http", "rpc", "service"], types: ["generation.ts"] },
+  "program.ts": { values: ["config", "domain", "faces.ts", "generation.ts", "model", "rpc", "runtime", "service", "store"] },
   "main.ts": { values: ["cli"] },
 };
 

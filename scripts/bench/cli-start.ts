@@ -2,17 +2,27 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { median, round, type ScenarioResult } from "./report.ts";
+import { token } from "./subjects.ts";
 
 const program = fileURLToPath(new URL("../../bin/clawgate.js", import.meta.url));
 const limitMs = 300;
 
-export function cliStart(configPath: string, rounds: number): ScenarioResult {
+/** `gatewayUrl`: of a gateway that runs. */
+export function cliStart(configPath: string, gatewayUrl: string, rounds: number): ScenarioResult {
+  const here = ["--local", "--config", configPath];
+  const through = ["--url", gatewayUrl, "--token", token];
   const commands: { readonly [name: string]: readonly string[] } = {
     "node, nothing": ["-e", "0"],
     "--version": [program, "--version"],
     "--help": [program, "--help"],
     "config check": [program, "config", "check", "--config", configPath],
-    "agent --message hi": [program, "agent", "--message", "hi", "--config", configPath],
+    "agent --local --message hi": [program, "agent", "--message", "hi", ...here],
+    "agent --url … --message hi": [program, "agent", "--message", "hi", ...through],
+    "sessions list --local": [program, "sessions", "list", ...here],
+    "sessions list --url …": [program, "sessions", "list", ...through],
+    "agents --url …": [program, "agents", ...through],
+    "models --url …": [program, "models", ...through],
+    "health --url …": [program, "health", ...through],
   };
   const times = new Map(Object.keys(commands).map((name) => [name, [] as number[]]));
   for (let n = 0; n < rounds; n++) for (const [name, args] of Object.entries(commands)) times.get(name)?.push(timeOf(args));

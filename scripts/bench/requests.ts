@@ -1,7 +1,15 @@
 /** What is asked in a bench run and what a right answer holds. Shared by both ends, so it imports neither. */
 
 /** Names by which the stub upstream chooses its answer. */
-export const models = { plain: "stub-model", long: "stub-long", paced: "stub-paced", steady: "stub-steady", tools: "stub-tools" } as const;
+export const models = {
+  plain: "stub-model",
+  long: "stub-long",
+  paced: "stub-paced",
+  steady: "stub-steady",
+  tools: "stub-tools",
+  /** Says how many bytes it was sent, as its prompt tokens. */
+  counting: "stub-counting",
+} as const;
 
 /** 500 chunks of it are one word each. */
 export const longText = Array.from({ length: 500 }, (_, n) => String(n).padStart(7, " ")).join("");

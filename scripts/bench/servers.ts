@@ -76,10 +76,16 @@ async function startStub(): Promise<string> {
   const call = { toolCalls: [sum] };
   stub.always(({ text }: StubRequest) => {
     const model = /"model":"([^"]*)"/.exec(text)?.[1] ?? "";
+    if (model === models.counting) return { ...plain, usage: countsOf(text) };
     if (model === models.tools) return text.includes('"tool_call_id"') ? plain : call;
     return scripts[model] ?? plain;
   });
   return stub.url;
+}
+
+function countsOf(text: string): object {
+  const prompt_tokens = Buffer.byteLength(text);
+  return { prompt_tokens, completion_tokens: 4, total_tokens: prompt_tokens + 4 };
 }
 
 async function listen(listener: RequestListener): Promise<string> {

@@ -11,6 +11,8 @@ import { models } from "./requests.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 export const token = "bench-token-0123456789";
+/** In the folder of the config. */
+export const databaseName = "clawgate.db";
 
 export interface Subjects {
   readonly gateway: ServerProcess;
@@ -36,10 +38,11 @@ export function writeConfig(upstreamUrl: string): string {
         paced: agentOf(models.paced),
         steady: agentOf(models.steady),
         tools: { ...agentOf(models.tools), tools: ["calculator"] },
+        counting: agentOf(models.counting),
       },
     },
     models: { providers: { stub: { baseUrl: upstreamUrl, models: Object.values(models).map((id) => ({ id })) } } },
-    session: { database: "clawgate.db" },
+    session: { database: databaseName },
   };
   const path = join(folder, "openclaw.json");
   writeFileSync(path, JSON.stringify(config, undefined, 2));

@@ -15,6 +15,8 @@ interface Parameter {
   readonly required?: boolean;
   readonly description?: string;
   readonly schema?: { readonly type?: string; readonly enum?: readonly string[] };
+  /** The reply is of another kind with it: the client, whose functions have one kind each, offers no option for it. */
+  readonly "x-openclaw-changes-reply"?: boolean;
 }
 
 interface Header {
@@ -142,8 +144,9 @@ function readOperation(
 
 /** The option has the parameter's name among the contract's components: `SessionKey` → `sessionKey`. */
 function readHeaderOption(contract: Contract, parameter: Parameter | Reference): HeaderOption[] {
-  const { in: place, name: header, description = "", schema } = resolve<Parameter>(contract, parameter);
-  if (place !== "header") return [];
+  const resolved = resolve<Parameter>(contract, parameter);
+  const { in: place, name: header, description = "", schema } = resolved;
+  if (place !== "header" || resolved["x-openclaw-changes-reply"]) return [];
   if (!("$ref" in parameter)) throw new Error(`The header ${header} is not among the contract's components, so it has no name of its own.`);
   const component = lastStep(parameter.$ref);
   const option = component[0]!.toLowerCase() + component.slice(1);
@@ -153,9 +156,13 @@ function readHeaderOption(contract: Contract, parameter: Parameter | Reference):
 
 function readQueryOption({ in: place, name, description = "", schema = {} }: Parameter): QueryOption[] {
   if (place !== "query") return [];
-  const type =
-    schema.enum?.map((word) => JSON.stringify(word)).join(" | ") ?? (schema.type === "integer" ? "number" : (schema.type ?? "string"));
+  const type = schema.enum?.map((word) => JSON.stringify(word)).join(" | ") ?? typeScriptOf(schema.type ?? "string");
   return [{ option: name, description: description.trim(), type }];
+}
+
+/** Parameters of several keys are taken with text as their values. */
+function typeScriptOf(type: string): string {
+  return { integer: "number", object: "{ [key: string]: string }" }[type] ?? type;
 }
 
 function resolve<T extends object>(contract: Contract, value: T | Reference): T {

@@ -1,23 +1,18 @@
-/** `clawgate agent`: one run in this process, by the same service as every HTTP request. */
+/** `clawgate agent`: one run, in the gateway or in this process, printed as it comes; the same text, object and exit code either way. */
 import type { Writable } from "node:stream";
 import { canAnimate } from "../config/terminal.ts";
-import type { GatewayError } from "../domain/errors.ts";
-import { mainPrincipal, type Principal } from "../domain/principal.ts";
-import { foldRun, type Run, type RunEnd, type RunEvent, type RunRequest, type RunResult } from "../domain/run.ts";
-import { principalNamed } from "../service/principals.ts";
+import { foldRun, type Run, type RunEnd, type RunEvent, type RunResult } from "../domain/run.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { AgentFlags } from "./flags.ts";
-import { open } from "./open.ts";
+import { readMessage } from "./message-source.ts";
 import { drawProgress } from "./progress.ts";
 import { noteFallbacks, noteTrouble } from "./run-notes.ts";
+import { openRunPlace, type RunPlace } from "./run-place.ts";
 import { onStopSignal, stoppedBy } from "./stop-signals.ts";
 
 export async function runAgent(flags: AgentFlags): Promise<number> {
-  const isAnimated = canAnimate(process.stderr);
-  // The answer is this command's only output, as text or as one object; stderr has a line for what is amiss beside it.
-  const opened = await open({ configPath: flags.config }, () => (flags.json ? undefined : noteTrouble(process.stderr, isAnimated)));
-  if (typeof opened === "number") return opened;
-  const { program } = opened;
+  const message = await readMessage(flags);
+  if (typeof message === "number") return message;
   const stop = new AbortController();
   let exitCode: number = exitCodes.failed;
   const off = onStopSignal((signal) => {
@@ -31,10 +26,14 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
   const timer = flags.timeout === undefined ? undefined : setTimeout(giveUp, flags.timeout * 1000);
   // Whoever read the output has gone (`| head`): there is nobody left to run for.
   process.stdout.on("error", () => stop.abort());
+  let place: RunPlace | undefined;
   try {
-    // Whoever can read the config may act for everybody in it: no secret is asked for here.
-    const principal = flags.as === undefined ? mainPrincipal : principalNamed(program.config.gateway.auth.tokens, flags.as, "--as");
-    const run = await program.runs.start(requestOf(flags, principal), stop.signal);
+    const isAnimated = canAnimate(process.stderr);
+    // The answer is this command's only output, as text or as one object; stderr has a line for what is amiss beside it.
+    const opened = await openRunPlace(flags, () => (flags.json ? undefined : noteTrouble(process.stderr, isAnimated)), stop.signal);
+    if (typeof opened === "number") return opened;
+    place = opened;
+    const run = await place.start(message, stop.signal);
     const isTextShown = !flags.json && process.stdout.isTTY;
     const shown = isAnimated ? drawProgress(run.events, process.stderr, isTextShown) : run.events;
     const noted = isAnimated || flags.json ? shown : noteFallbacks(shown, process.stderr);
@@ -42,28 +41,14 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
     if (flags.json) console.log(JSON.stringify(jsonOf(run, result)));
     return report(result.end, exitCode, flags) ? exitCodes.ok : exitCode;
   } catch (thrown) {
-    const { message, code } = thrown as GatewayError;
-    if (flags.json) console.log(JSON.stringify({ status: "failed", error: { message, code } }));
-    else console.error(message);
+    if (stop.signal.aborted && thrown === stop.signal.reason) sayAborted(exitCode, flags);
+    else sayFailed(thrown as Error & { readonly code?: string }, flags);
     return exitCode;
   } finally {
     clearTimeout(timer);
-    await program.close();
+    await place?.close();
     off();
   }
-}
-
-function requestOf({ message, agent, sessionKey, model, json }: AgentFlags, principal: Principal): RunRequest {
-  return {
-    principal,
-    ...(agent === undefined ? {} : { agent: { value: agent, param: "--agent" } }),
-    ...(sessionKey === undefined ? {} : { sessionKey: { value: sessionKey, param: "--session-key" } }),
-    ...(model === undefined ? {} : { model: { value: model, param: "--model" } }),
-    messages: [{ role: "user", content: [{ type: "text", text: message }] }],
-    tools: [],
-    isFolded: json === true,
-    settings: {},
-  };
 }
 
 /** Passes the events on and prints the text in them as it comes. */
@@ -98,9 +83,26 @@ function jsonOf(run: Run, { text, refusal, reasoning, toolCalls, end }: RunResul
 }
 
 /** Says on stderr how a run ended that did not complete. */
-function report(end: RunEnd, exitCode: number, { json, timeout }: AgentFlags): boolean {
+function report(end: RunEnd, exitCode: number, flags: AgentFlags): boolean {
   if (end.status === "completed") return true;
-  const why = exitCode === exitCodes.timedOut ? `The run took longer than --timeout ${timeout} s and was stopped.` : "The run was aborted.";
-  if (!json) console.error(end.status === "failed" ? end.error.message : why);
+  if (flags.json) return false;
+  if (end.status === "failed") console.error(end.error.message);
+  else if (end.by === "shutdown") console.error("The gateway is stopping and has ended the run.");
+  else console.error(whyAborted(exitCode, flags));
   return false;
+}
+
+/** Before there was a run. */
+function sayAborted(exitCode: number, flags: AgentFlags): void {
+  if (flags.json) console.log(JSON.stringify({ status: "aborted" }));
+  else console.error(whyAborted(exitCode, flags));
+}
+
+function sayFailed({ message, code }: Error & { readonly code?: string }, { json }: AgentFlags): void {
+  if (json) console.log(JSON.stringify({ status: "failed", error: { message, code } }));
+  else console.error(message);
+}
+
+function whyAborted(exitCode: number, { timeout }: AgentFlags): string {
+  return exitCode === exitCodes.timedOut ? `The run took longer than --timeout ${timeout} s and was stopped.` : "The run was aborted.";
 }

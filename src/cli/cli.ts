@@ -11,6 +11,7 @@ import type {
   DoctorFlags,
   GatewayFlags,
   InitFlags,
+  ListFlags,
   SessionsDeleteFlags,
   SessionsExportFlags,
   SessionsListFlags,
@@ -30,13 +31,15 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   teach(program, [
     ["clawgate init", "write a first config"],
     ["clawgate gateway", "serve the API"],
-    ['clawgate agent --message "hi"', "talk to an agent here and now"],
+    ['clawgate agent --message "hi"', "talk to an agent"],
     ["clawgate doctor", "find out why something does not work"],
   ]);
   addInit(program, end);
   addGateway(program, end);
   addAgent(program, end);
   addSessions(program, end);
+  addLists(program, end);
+  addHealth(program, end);
   addConfig(program, end);
   addDoctor(program, end);
   try {
@@ -54,6 +57,19 @@ type End = (exitCode: number) => void;
 
 const configFlag = "--config <file>";
 const configHelp = "config file (JSON5); default: OPENCLAW_CONFIG_PATH, then ~/.openclaw/openclaw.json";
+const jsonLines = "print one JSON object instead of lines";
+
+/** For commands that work through a gateway when there is one. */
+function throughGateway(command: Command): Command {
+  return toGateway(command).option("--local", "work in this process, beside a gateway or without one");
+}
+
+function toGateway(command: Command): Command {
+  return command
+    .option("--url <address>", "the gateway at this address; default: the one of the config, if it runs")
+    .option("--token <secret>", "the secret for the gateway; default: that of the config")
+    .option(configFlag, configHelp);
+}
 
 function addInit(program: Command, end: End): void {
   const command = program
@@ -87,17 +103,19 @@ function addAgent(program: Command, end: End): void {
   const command = program
     .command("agent")
     .description("Run one message through an agent and print its answer.")
-    .requiredOption("--message <text>", "what to say to the agent")
+    .option("--message <text>", "what to say to the agent")
+    .option("--message-file <file>", "the same from a file, or from standard input: -")
     .option("--agent <id>", "which agent; default: the configured default")
     .option("--session-key <key>", "continue this session; without it nothing is kept")
     .option("--model <provider/model>", "a language model other than the agent's own")
     .option("--as <token name>", "with the rights of this one of gateway.auth.tokens")
     .option("--json", "print one JSON object instead of text")
     .option("--timeout <seconds>", "give up after this long, exit code 2", toSeconds)
-    .option(configFlag, "config file (JSON5)")
     .action(async (flags: AgentFlags) => end(await (await import("./agent.ts")).runAgent(flags)));
+  throughGateway(command);
   teach(command, [
     ['clawgate agent --message "What is 6 * 7?"', ""],
+    ["git diff | clawgate agent --message-file -", ""],
     ['clawgate agent --session-key kitchen --message "I am Ada."', "is remembered"],
     ["clawgate agent --agent main --json --message hi | jq -r .text", ""],
   ]);
@@ -111,8 +129,7 @@ function addSessions(program: Command, end: End): void {
     .description("List the sessions of all callers, the one that was active last first.")
     .option("--agent <id>", "only sessions with this agent")
     .option("--limit <number>", "so many at most", toCount, 20)
-    .option("--json", "print one JSON object instead of lines")
-    .option(configFlag, configHelp)
+    .option("--json", jsonLines)
     .action(async (flags: SessionsListFlags) => end(await (await load()).listSessions(flags)));
   teach(list, [["clawgate sessions list --agent main --json | jq -r '.sessions[].key'", ""]]);
   const show = sessions
@@ -120,26 +137,52 @@ function addSessions(program: Command, end: End): void {
     .description("Print a session: whose it is, what is remembered in it, its messages.")
     .option("--branches", "also messages of superseded branches, and those without an answer")
     .option("--json", "print one JSON object instead of text")
-    .option(configFlag, configHelp)
     .action(async (key: string, flags: SessionsShowFlags) => end(await (await load()).showSession(key, flags)));
   teach(show, [["clawgate sessions show kitchen", "agent:<default agent>:kitchen"]]);
   const remove = sessions
     .command("delete <key>")
     .description("Delete a session with all that is in it. One at work is deleted when its run is over.")
     .option("--yes", "do not ask")
-    .option(configFlag, configHelp)
     .action(async (key: string, flags: SessionsDeleteFlags) => end(await (await load()).deleteSession(key, flags)));
   teach(remove, [["clawgate sessions delete agent:main:kitchen --yes", ""]]);
   const write = sessions
     .command("export [key]")
     .description("Print a session, or all of them, as lines of JSON: each session, its memory, its messages with all branches.")
     .option("--agent <id>", "only sessions with this agent")
-    .option(configFlag, configHelp)
     .action(async (key: string | undefined, flags: SessionsExportFlags) => end(await (await load()).exportSessions(key, flags)));
   teach(write, [["clawgate sessions export > sessions.jsonl", ""]]);
+  for (const command of [list, show, remove, write]) throughGateway(command);
   teach(sessions, [
     ["clawgate sessions list", ""],
     ["clawgate sessions show kitchen", ""],
+  ]);
+}
+
+function addLists(program: Command, end: End): void {
+  const load = () => import("./lists.ts");
+  const agents = program
+    .command("agents")
+    .description("List the agents there are, with their models.")
+    .option("--json", jsonLines)
+    .action(async (flags: ListFlags) => end(await (await load()).listAgents(flags)));
+  teach(throughGateway(agents), [["clawgate agents", ""]]);
+  const models = program
+    .command("models")
+    .description("List the language models that may be named with --model.")
+    .option("--json", jsonLines)
+    .action(async (flags: ListFlags) => end(await (await load()).listModels(flags)));
+  teach(throughGateway(models), [["clawgate models --json | jq -r '.models[].id'", ""]]);
+}
+
+function addHealth(program: Command, end: End): void {
+  const command = program
+    .command("health")
+    .description("Say whether a gateway runs and can do its work; exit code 1 if not.")
+    .option("--json", jsonLines)
+    .action(async (flags: ListFlags) => end(await (await import("./health.ts")).showHealth(flags)));
+  teach(toGateway(command), [
+    ["clawgate health", ""],
+    ["clawgate health --url wss://gateway.example --token …", "another machine's"],
   ]);
 }
 
@@ -172,7 +215,7 @@ function addDoctor(program: Command, end: End): void {
   const command = program
     .command("doctor")
     .description("Look at everything a gateway needs and say what to do about what is wrong.")
-    .option("--json", "print one JSON object instead of lines")
+    .option("--json", jsonLines)
     .option(configFlag, configHelp)
     .action(async (flags: DoctorFlags) => end(await (await import("./doctor.ts")).runDoctor(flags)));
   teach(command, [

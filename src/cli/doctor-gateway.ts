@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { isLoopbackHost } from "../config/gateway.ts";
 import type { Origins } from "../config/origins.ts";
 import type { Finding } from "./findings.ts";
+import { addressOf } from "./gateway-address.ts";
 import { quoteForShell } from "./shell.ts";
 
 const answerLimitMs = 3_000;
@@ -52,10 +53,11 @@ async function tryToListen(host: string, port: number): Promise<string | undefin
 }
 
 async function versionOfClawgate(host: string, port: number): Promise<string | undefined> {
-  const callable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  const origin = `http://${callable.includes(":") ? `[${callable}]` : callable}:${port}`;
   try {
-    const response = await fetch(`${origin}/healthz`, { redirect: "manual", signal: AbortSignal.timeout(answerLimitMs) });
+    const response = await fetch(new URL("/healthz", addressOf({ host, port }, "http")), {
+      redirect: "manual",
+      signal: AbortSignal.timeout(answerLimitMs),
+    });
     const { status, version } = (await response.json()) as { status?: unknown; version?: unknown };
     return response.headers.has("x-request-id") && status === "ok" && typeof version === "string" ? version : undefined;
   } catch {

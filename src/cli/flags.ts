@@ -4,6 +4,17 @@ export interface ConfigFlags {
   readonly config?: string;
 }
 
+/** Which gateway a command works through, if any. */
+export interface AccessFlags extends ConfigFlags {
+  readonly url?: string;
+  readonly token?: string;
+  readonly local?: boolean;
+}
+
+export interface ListFlags extends AccessFlags {
+  readonly json?: boolean;
+}
+
 export type InitFlags = ConfigFlags;
 
 export interface DoctorFlags extends ConfigFlags {
@@ -16,8 +27,9 @@ export interface GatewayFlags extends ConfigFlags {
   readonly token?: string;
 }
 
-export interface AgentFlags extends ConfigFlags {
-  readonly message: string;
+export interface AgentFlags extends AccessFlags {
+  readonly message?: string;
+  readonly messageFile?: string;
   readonly agent?: string;
   readonly sessionKey?: string;
   readonly model?: string;
@@ -26,21 +38,19 @@ export interface AgentFlags extends ConfigFlags {
   readonly timeout?: number;
 }
 
-export interface SessionsListFlags extends ConfigFlags {
+export interface SessionsListFlags extends ListFlags {
   readonly agent?: string;
   readonly limit: number;
-  readonly json?: boolean;
 }
 
-export interface SessionsShowFlags extends ConfigFlags {
+export interface SessionsShowFlags extends ListFlags {
   readonly branches?: boolean;
-  readonly json?: boolean;
 }
 
-export interface SessionsDeleteFlags extends ConfigFlags {
+export interface SessionsDeleteFlags extends AccessFlags {
   readonly yes?: boolean;
 }
 
-export interface SessionsExportFlags extends ConfigFlags {
+export interface SessionsExportFlags extends AccessFlags {
   readonly agent?: string;
 }

@@ -1,14 +1,33 @@
-/** `clawgate gateway`: opens the program with its HTTP face, says how to reach it, and waits to be stopped. */
+/** `clawgate gateway`: opens the program with its faces, says how to reach it, and waits to be stopped. */
 import { pino } from "pino";
 import type { Config } from "../config/config.ts";
+import type { LoadOptions } from "../config/load.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { GatewayFlags } from "./flags.ts";
-import { open, withCauses } from "./open.ts";
-import { onStopSignal, type StopSignal } from "./stop-signals.ts";
+import { open, type Opened, withCauses } from "./open.ts";
+import { keepReloading } from "./reload.ts";
+import { endOnlyWithTerminal, onStopSignal, type StopSignal } from "./stop-signals.ts";
+
+/** Of lines that could not be written. */
+const maxHeldLog = 1024 * 1024;
 
 export async function runGateway({ config: configPath, port, bind, token }: GatewayFlags): Promise<number> {
-  const opened = await open({ configPath, port, bind, token }, () => pino.destination({ dest: 2, sync: true }));
-  if (typeof opened === "number") return opened;
+  const options = { configPath, port, bind, token };
+  const offHangup = endOnlyWithTerminal();
+  try {
+    const opened = await open(options, logDestination);
+    return typeof opened === "number" ? opened : await serve(opened, options);
+  } finally {
+    offHangup();
+  }
+}
+
+/** Whoever read the log may have gone, and the terminal with it: the gateway goes on, and holds only so much for nobody. */
+function logDestination() {
+  return pino.destination({ dest: 2, sync: true, maxLength: maxHeldLog }).on("error", () => undefined);
+}
+
+async function serve(opened: Opened, options: LoadOptions): Promise<number> {
   const { program, log } = opened;
   let off = (): void => undefined;
   const stopped = new Promise<StopSignal>((resolve) => (off = onStopSignal(resolve)));
@@ -16,7 +35,11 @@ export async function runGateway({ config: configPath, port, bind, token }: Gate
     for (const warning of program.config.warnings) log.warn(warning);
     const url = await program.listen();
     console.log(banner(program.config, url));
-    log.info({ signal: await stopped }, "stopping");
+    const stopReloading = keepReloading(opened, options, (secret) => console.log(tokenLine(secret)));
+    const signal = await stopped;
+    log.info({ signal }, "stopping: no new runs, those at work may end");
+    await stopReloading();
+    await program.drain();
     return exitCodes.ok;
   } catch (thrown) {
     console.error(explain(thrown, program.config));
@@ -36,9 +59,7 @@ function banner(config: Config, url: string): string {
     `  config  ${config.path ?? "none, all defaults"}`,
     `  agents  ${agents}`,
     ...(config.defaultModel ? [`  model   ${config.defaultModel.ref}: ${config.defaultModel.reason}`] : []),
-    ...(auth.isGenerated
-      ? [`  token   ${auth.secret} (made for this start; set OPENCLAW_GATEWAY_TOKEN to choose your own)`]
-      : [`  auth    ${auth.mode}`]),
+    auth.isGenerated && auth.secret ? tokenLine(auth.secret) : `  auth    ${auth.mode}`,
     ...(auth.tokens.length === 0 ? [] : [`  tokens  ${auth.tokens.map(({ name }) => name).join(", ")}`]),
   ];
   if (!chatCompletions.enabled) {
@@ -56,6 +77,10 @@ function banner(config: Config, url: string): string {
     `  -d '{"model": "openclaw", "messages": [{"role": "user", "content": "hi"}]}'`,
   );
   return lines.join("\n");
+}
+
+function tokenLine(secret: string): string {
+  return `  token   ${secret} (made for this start; set OPENCLAW_GATEWAY_TOKEN to choose your own)`;
 }
 
 function explain(thrown: unknown, { gateway }: Config): string {

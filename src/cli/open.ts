@@ -1,8 +1,8 @@
-/** Command line → open program: what every command that needs one does first. */
-import { type DestinationStream, type Logger, pino } from "pino";
+/** Command line → config → open program, as far as a command needs it: each is loaded when there is work for it. */
+import type { DestinationStream, Logger } from "pino";
 import type { Config } from "../config/config.ts";
-import { ConfigError, loadConfig, type LoadOptions } from "../config/load.ts";
-import { openProgram, type Program } from "../program.ts";
+import type { LoadOptions } from "../config/load.ts";
+import type { Program } from "../program.ts";
 import { exitCodes } from "./exit-codes.ts";
 
 export interface Opened {
@@ -11,16 +11,27 @@ export interface Opened {
 }
 
 /** Resolves with an exit code when the configuration is wrong; the reason has been printed by then. */
-export async function open(options: LoadOptions, logTo: (config: Config) => DestinationStream | undefined): Promise<Opened | number> {
-  let config: Config;
+export async function open(options: LoadOptions, logTo: () => DestinationStream | undefined): Promise<Opened | number> {
+  const config = await readConfig(options);
+  return typeof config === "number" ? config : openWith(config, logTo());
+}
+
+/** As `open` does it, for what needs no program. */
+export async function readConfig(options: LoadOptions): Promise<Config | number> {
+  const { ConfigError, loadConfig } = await import("../config/load.ts");
   try {
-    config = await loadConfig(options);
+    return await loadConfig(options);
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     console.error(thrown.message);
     return exitCodes.config;
   }
-  const destination = logTo(config);
+}
+
+/** Without a destination nothing is logged. */
+export async function openWith(config: Config, destination: DestinationStream | undefined): Promise<Opened> {
+  const { pino } = await import("pino");
+  const { openProgram } = await import("../program.ts");
   const log = destination
     ? pino({ level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
     : pino({ level: "silent" });

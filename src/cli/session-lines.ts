@@ -1,17 +1,18 @@
 /** Kept sessions and messages as lines for people, and as objects for programs. Pure functions. */
 import type { Message } from "../domain/message.ts";
-import type { KeptMessage, KeptSession } from "../domain/session-catalog.ts";
+import type { KeptMessage } from "../domain/session-catalog.ts";
+import type { ShownSession } from "./session-source.ts";
 
-export function sessionLine({ key, lastActiveAt, messageCount, owner }: KeptSession): string {
+export function sessionLine({ key, lastActiveAt, messageCount, owner = "main" }: ShownSession): string {
   const whose = owner === "main" ? "" : `  of ${owner}`;
   return `${time(lastActiveAt)}  ${String(messageCount).padStart(6)} messages  ${key}${whose}`;
 }
 
-export function describeSession(session: KeptSession, memory: { readonly [name: string]: string }): string {
+export function describeSession(session: ShownSession, memory: { readonly [name: string]: string }): string {
   return [
     session.key,
     `  agent   ${session.agentId}`,
-    `  owner   ${session.owner}`,
+    ...(session.owner === undefined ? [] : [`  owner   ${session.owner}`]),
     `  begun   ${time(session.createdAt)}`,
     `  active  ${time(session.lastActiveAt)}`,
     `  size    ${session.messageCount} messages, ${(session.bytes / 1024).toFixed(1)} KiB`,
@@ -24,12 +25,12 @@ export function describeMessage({ message, origin, state }: KeptMessage): string
   return `${role}${state === "active" ? "" : ` (${state})`}:\n${plain(linesOf(message).join("\n"))}`;
 }
 
-export function sessionRecord({ createdAt, lastActiveAt, ...session }: KeptSession): object {
+export function sessionRecord({ createdAt, lastActiveAt, ...session }: ShownSession): object {
   return { ...session, createdAt: new Date(createdAt).toISOString(), lastActiveAt: new Date(lastActiveAt).toISOString() };
 }
 
-export function messageRecord({ createdAt, parentId, ...kept }: KeptMessage): object {
-  return { ...kept, parentId: parentId ?? null, createdAt: new Date(createdAt).toISOString() };
+export function messageRecord({ id, parentId, runId, origin, state, createdAt, message }: KeptMessage): object {
+  return { id, parentId: parentId ?? null, runId, origin, state, createdAt: new Date(createdAt).toISOString(), message };
 }
 
 function linesOf(message: Exclude<Message, { role: "system" | "developer" }>): string[] {
@@ -40,7 +41,7 @@ function linesOf(message: Exclude<Message, { role: "system" | "developer" }>): s
   return message.content.map((part) => (part.type === "text" ? part.text : `[${part.mediaType}]`));
 }
 
-function time(ms: number): string {
+export function time(ms: number): string {
   return new Date(ms).toISOString().replace("T", " ").replace(/\..*/, "Z");
 }
 

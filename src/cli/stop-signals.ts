@@ -1,6 +1,9 @@
 /**
  * Ctrl-C and `kill`: the first one asks a command to end, the next one ends it at once. Its children end with it either way.
+ * And SIGHUP, for a command that is not to end by it.
  */
+import { closeSync, openSync } from "node:fs";
+import { isatty } from "node:tty";
 import { exitCodes } from "./exit-codes.ts";
 
 export type StopSignal = "SIGINT" | "SIGTERM";
@@ -24,4 +27,26 @@ export function onStopSignal(stop: (signal: StopSignal) => void): () => void {
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   return () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+}
+
+/**
+ * SIGHUP comes from whoever wants the config to be read again, which is for others to hear, and from a terminal that is
+ * closed, which ends what runs in it. Returns how to have every SIGHUP end the process again, as it does by itself.
+ */
+export function endOnlyWithTerminal(): () => void {
+  const startedOnTerminal = isatty(0);
+  const onSignal = (): void => {
+    if (startedOnTerminal && !hasTerminal()) process.kill(process.pid, "SIGTERM");
+  };
+  process.on("SIGHUP", onSignal);
+  return () => void process.off("SIGHUP", onSignal);
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -25,6 +25,11 @@ export function resolveAuth(file: AuthFile, flag: string | undefined, env: NodeJ
   return { ...own, tokens: readTokens(file.tokens, own, surroundings.findings), rateLimit: file.rateLimit };
 }
 
+/** What a client is to send to a gateway that no config speaks of. */
+export function secretInEnvironment(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  return given(env[variables.token]) ?? given(env[variables.password]);
+}
+
 type OwnSecret = Pick<AuthConfig, "mode" | "secret" | "isGenerated">;
 
 function resolveOwnSecret(file: AuthFile, flag: string | undefined, env: NodeJS.ProcessEnv, surroundings: Surroundings): OwnSecret {

@@ -9,11 +9,13 @@ export function deepFreeze<T>(value: T): T {
   if (value instanceof Map) {
     for (const item of value.values()) deepFreeze(item);
     // Object.freeze does not reach a map's entries.
-    const refuse = () => {
-      throw new TypeError("The configuration is frozen.");
-    };
     Object.assign(value, { set: refuse, delete: refuse, clear: refuse });
   }
   for (const item of Object.values(value)) deepFreeze(item);
   return Object.freeze(value);
+}
+
+/** One for all, so that equal maps stay equal. */
+function refuse(): never {
+  throw new TypeError("The configuration is frozen.");
 }

@@ -17,6 +17,9 @@ export const packageVersion = (JSON.parse(readFileSync(join(packageRoot, "packag
 /** The bundled contract, as it is served. */
 export const contractPath = join(packageRoot, "generated", "openapi.json");
 
+/** What the WebSocket face is held against. */
+export const rpcContractPath = join(packageRoot, "generated", "rpc.json");
+
 /** The contract for people; the build makes it. */
 export const docsPagePath = join(packageRoot, "dist", "docs", "index.html");
 

@@ -143,6 +143,12 @@ export const gatewaySchema = z
       .describe("Where to listen: loopback and auto 127.0.0.1, lan 0.0.0.0 (needs a secret), custom customBindHost. Default loopback."),
     customBindHost: text().optional().describe("The address to listen on when bind is custom."),
     auth: authSchema.prefault({}),
+    shutdownGraceMs: z
+      .int()
+      .min(0)
+      .max(3_600_000)
+      .default(30_000)
+      .describe("Milliseconds that runs may go on when the gateway is stopped, before they are ended. Default 30000."),
     http: z
       .strictObject({
         requestTimeoutMs: milliseconds()

@@ -12,7 +12,11 @@ const providerModelSchema = z.strictObject({
     .array(z.enum(["text", "image", "audio", "video", "file"]))
     .optional()
     .describe('What the model takes: "text", "image". Left out, it takes text alone.'),
-  contextWindow: z.number().min(1).optional().describe("Tokens that fit into one request."),
+  contextWindow: z
+    .number()
+    .min(1)
+    .optional()
+    .describe("Tokens that it takes, its reply included: older turns of a session are left out to fit. Left out, everything is sent."),
   maxTokens: z.number().min(1).optional().describe("Tokens of one reply, at most, where a request names no limit."),
   cost: z
     .strictObject({

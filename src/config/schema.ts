@@ -30,7 +30,7 @@ const sessionSchema = z
         maxDiskBytes: z
           .union([z.string(), z.number(), z.literal(false)])
           .optional()
-          .describe("Size of all sessions, at most, such as 500mb or 2gb; a bare number is bytes. Default: no limit."),
+          .describe("Size of all sessions and kept replies, at most, such as 500mb or 2gb; a bare number is bytes. Default: no limit."),
       })
       .optional()
       .describe(

@@ -106,6 +106,10 @@ export interface Model {
   readonly ref: string;
   /** `false` only when the configuration says so: where it says nothing, the provider is asked and may refuse. */
   readonly takesImages: boolean;
+  /** Tokens of input and reply together; absent when the configuration names none. */
+  readonly contextWindow?: number;
+  /** Tokens of one reply, at most, where a request names no limit; absent when the configuration names none. */
+  readonly maxTokens?: number;
   /** Absent when the configuration names none. */
   readonly price?: Price;
   stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;

@@ -10,13 +10,24 @@ import type { GatewayError } from "./errors.ts";
 import type { Message, ToolCall } from "./message.ts";
 import type { FinishReason, ModelSettings, ToolChoice, ToolDefinition, Usage } from "./model.ts";
 import type { Principal } from "./principal.ts";
-import type { SessionKey } from "./session.ts";
+import type { SessionKey } from "./session-catalog.ts";
 
 /** A choice the caller made, with the name of the input it came from, for the error that refuses it. */
 export interface Chosen {
   readonly value: string;
   readonly param: string;
 }
+
+/** By which a caller names one request, so that sending it again is not doing it again. */
+export interface IdempotencyKey {
+  /** Of one principal: two of them may use the same word. */
+  readonly key: string;
+  /** Of all that makes the request what it is. */
+  readonly fingerprint: string;
+}
+
+/** What a caller notes on a completion that is kept. */
+export type Metadata = { readonly [key: string]: string };
 
 export interface RunRequest {
   readonly principal: Principal;
@@ -36,6 +47,11 @@ export interface RunRequest {
   /** Speaks of the caller's tools only. */
   readonly toolChoice?: ToolChoice;
   readonly settings: ModelSettings;
+  /** What the caller named as the model, for replies that are made later on; absent: `openclaw`. */
+  readonly modelName?: string;
+  readonly idempotency?: IdempotencyKey;
+  /** The completion is to be kept, with this metadata. */
+  readonly keep?: { readonly metadata: Metadata };
 }
 
 /** Whose tool is called: the caller's (the run stops and hands the call over) or the agent's (the run executes it). */
@@ -86,8 +102,11 @@ export type RunEnd = Spent & { readonly type: "run_end" } & (
     | { readonly status: "completed"; readonly finishReason: FinishReason }
     /** `hasEffects`: a tool was executed, so repeating the run would repeat its effects. */
     | { readonly status: "failed"; readonly error: GatewayError; readonly hasEffects: boolean }
-    | { readonly status: "aborted" }
+    /** `caller`: whoever asked for it left; `cancel`: somebody asked for its end; `shutdown`: the process stops. */
+    | { readonly status: "aborted"; readonly by: "caller" | "cancel" | "shutdown" }
   );
+
+export type CompletedRun = Extract<RunEnd, { status: "completed" }>;
 
 export interface Run {
   /** Lower-case hex, unique. */
@@ -98,6 +117,8 @@ export interface Run {
   readonly model: string;
   /** Unix seconds. */
   readonly createdAt: number;
+  /** What another request with the same idempotency key began, or did: its events are told again. */
+  readonly isReplay: boolean;
   /** To be iterated once, to the end; whoever stops early must abort the signal it started the run with. */
   readonly events: AsyncIterable<RunEvent>;
 }
@@ -111,37 +132,55 @@ export interface RunResult {
   readonly end: RunEnd;
 }
 
-/** Reads a run to its end and returns all that a caller of a non-streaming face sees of it. */
-export async function foldRun(events: AsyncIterable<RunEvent>): Promise<RunResult> {
-  let said = nothing;
-  let beforeTurn = nothing;
-  for await (const event of events) {
+/** What a caller of a non-streaming face sees of a run, from its events as they come. */
+export class RunFold {
+  #said = nothing;
+  #beforeTurn = nothing;
+
+  /** The result, once the event that ends the run is taken. */
+  take(event: RunEvent): RunResult | undefined {
     switch (event.type) {
       case "turn_start":
-        beforeTurn = said;
+        this.#beforeTurn = this.#said;
         break;
       case "model_fallback":
-        said = beforeTurn;
+        this.#said = this.#beforeTurn;
         break;
       case "text_delta":
-        said = { ...said, text: said.text + event.text };
+        this.#add({ text: this.#said.text + event.text });
         break;
       case "refusal_delta":
-        said = { ...said, refusal: said.refusal + event.text };
+        this.#add({ refusal: this.#said.refusal + event.text });
         break;
       case "reasoning_delta":
-        said = { ...said, reasoning: said.reasoning + event.text };
+        this.#add({ reasoning: this.#said.reasoning + event.text });
         break;
       case "tool_call_end":
-        if (event.owner === "caller") said = { ...said, toolCalls: [...said.toolCalls, event.call] };
+        if (event.owner === "caller") this.#add({ toolCalls: [...this.#said.toolCalls, event.call] });
         break;
       case "run_end":
-        return { ...said, end: event };
+        return { ...this.#said, end: event };
       default:
         break;
     }
+    return undefined;
+  }
+
+  #add(more: Partial<Said>): void {
+    this.#said = { ...this.#said, ...more };
+  }
+}
+
+/** Reads a run to its end and returns all that a caller of a non-streaming face sees of it. */
+export async function foldRun(events: AsyncIterable<RunEvent>): Promise<RunResult> {
+  const fold = new RunFold();
+  for await (const event of events) {
+    const result = fold.take(event);
+    if (result) return result;
   }
   throw new Error("A run ended without run_end: the runtime broke its contract.");
 }
 
-const nothing: Omit<RunResult, "end"> = { text: "", refusal: "", reasoning: "", toolCalls: [] };
+type Said = Omit<RunResult, "end">;
+
+const nothing: Said = { text: "", refusal: "", reasoning: "", toolCalls: [] };

@@ -15,6 +15,7 @@ export interface KeptSession {
   readonly owner: string;
   /** Milliseconds since 1970, like all points in time here. */
   readonly createdAt: number;
+  /** When a run last went on or ended in it, or its owner changed it. That one begins does not count yet. */
   readonly lastActiveAt: number;
   /** All that are kept, wherever in the tree. */
   readonly messageCount: number;
@@ -60,7 +61,8 @@ export interface Removed {
 
 /**
  * Every method rejects with a `GatewayError` `store_unavailable` when the store cannot be used. A removal is one
- * transaction; nobody may be at work on its session.
+ * transaction; nobody may be at work on its session. With `fence`, the number of a lease on it, it is refused with
+ * `session_busy` once that is lost.
  */
 export interface SessionCatalog {
   /** By the time of their last activity. Rejects with `invalid_value` when there is no session `after`. */
@@ -71,9 +73,9 @@ export interface SessionCatalog {
   /** Ids of the calls that the agent's own tools answered in these runs. */
   ownCallsOf(key: SessionKey, runIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** The session with all that is in it; undefined when `owner` has none of that key. */
-  remove(key: SessionKey, owner: string): Promise<Removed | undefined>;
+  remove(key: SessionKey, owner: string, fence?: number): Promise<Removed | undefined>;
   /** All that is in it, but not the session. */
-  empty(key: SessionKey, owner: string): Promise<KeptSession | undefined>;
+  empty(key: SessionKey, owner: string, fence?: number): Promise<KeptSession | undefined>;
 
   /** How many sessions there are, what they take, and how many of them were not active since `before`. */
   measure(before?: number): Promise<{ readonly sessions: number; readonly bytes: number; readonly inactive: number }>;
@@ -82,5 +84,5 @@ export interface SessionCatalog {
   /** Keys of sessions that may have messages beside their active path, in an order of their own, after `after`. */
   listBranched(limit: number, after?: SessionKey): Promise<readonly SessionKey[]>;
   /** Takes out what is not on the active path; with `before`, only what was written before, and nothing that newer messages stand on. */
-  removeBranches(key: SessionKey, before?: number): Promise<Removed>;
+  removeBranches(key: SessionKey, before?: number, fence?: number): Promise<Removed>;
 }

@@ -5,35 +5,48 @@
  * got no answer are kept beside its paths, so that they never reach a model again.
  */
 import type { GatewayError } from "./errors.ts";
+import type { CompletionStore } from "./kept-completion.ts";
 import type { Message } from "./message.ts";
+import type { OpenedRun, RunEnding, RunStore } from "./run-record.ts";
 import type { SessionCatalog, SessionKey } from "./session-catalog.ts";
 import type { StoredTranscript } from "./transcript-tree.ts";
 
 export type { SessionKey };
 
-export interface TurnRecord {
+export interface SessionOwnership {
   readonly sessionKey: SessionKey;
   readonly agentId: string;
-  readonly runId: string;
   /** Whose session it is, or is to be: the name of a principal. */
   readonly owner: string;
-  /** The active leaf when the run read the transcript: if it has moved since, the turn is refused. */
-  readonly leafId: string | undefined;
-  /** The lease under which the turn was made: if it is lost since, an answered turn is refused. Undefined: none was taken. */
+  /** The lease under which it is written: once that is lost, what would be read again is refused. Undefined: none was taken. */
   readonly fence?: number | undefined;
-  /** `true`: nothing more is written under the lease, which is given back with the turn. */
-  readonly endsLease?: boolean;
-  /** Where the turn goes: below this message, or a new root. */
+}
+
+/** Where the messages of a run go. */
+export interface TranscriptStart extends SessionOwnership {
+  /** The active leaf when the run read the transcript: if it has moved since, the run's completion is refused. */
+  readonly leafId: string | undefined;
+  /** Below this message, or a new root. */
   readonly parentId: string | undefined;
   /** What the caller brought. Instructions among it are not kept. */
   readonly input: readonly Message[];
-  /** What the run wrote. */
-  readonly added: readonly Message[];
-  /** `true` moves the active leaf to the last message; `false` keeps the messages beside the paths. */
-  readonly isAnswered: boolean;
+  /** Its record is opened with it, unless that was done before. */
+  readonly run: OpenedRun;
 }
 
-export type SessionOwnership = Pick<TurnRecord, "sessionKey" | "agentId" | "owner">;
+/**
+ * What one run writes. All of it lies beside the paths, unanswered, until the run completes: then it becomes the end of the
+ * active path. Whatever happens in between, no model reads half of a run.
+ */
+export interface TranscriptWriter {
+  /** A turn that is not the last. */
+  addTurn(messages: readonly Message[]): Promise<void>;
+  /**
+   * The last turn, and the end of the run's record; the lease is given back with it. Rejects with `session_busy` when a
+   * completed run lost its lease or its place; then the run has not ended, and is to be ended as a failed one.
+   */
+  end(messages: readonly Message[], ending: RunEnding): Promise<void>;
+}
 
 /** What an agent's memory tools remember under one session key. */
 export interface SessionMemory {
@@ -73,11 +86,14 @@ export interface SessionStore {
   readPath(sessionKey: SessionKey): Promise<StoredTranscript>;
   /** All answered messages, superseded branches included. */
   readTree(sessionKey: SessionKey): Promise<StoredTranscript>;
-  appendTurn(record: TurnRecord): Promise<void>;
+  /** Keeps what the caller brought. Rejects with `session_busy` when the lease is lost, or the session somebody else's. */
+  beginTurns(start: TranscriptStart): Promise<TranscriptWriter>;
   memoryOf(session: SessionOwnership): SessionMemory;
   /** `onLost` is called, at most once, when a lease that was had turns out to be somebody else's before its release. */
   claimLease(sessionKey: SessionKey, onLost: (error: GatewayError) => void): LeaseClaim;
   readonly catalog: SessionCatalog;
+  readonly runs: RunStore;
+  readonly completions: CompletionStore;
   /** Resolves when the store answers. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -8,6 +8,7 @@ import type { components } from "../../generated/openapi.ts";
 import type { Attachment } from "../domain/attachment.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { TextPart } from "../domain/message.ts";
+import { decodeBase64, decodeDataUrl, isDataUrl } from "../service/sent-bytes.ts";
 
 type Schemas = components["schemas"];
 
@@ -52,34 +53,6 @@ function decodeFile({ file_data: data, file_id: id, filename }: Schemas["FilePar
   if (data == null) throw new GatewayError("missing_required_parameter", `'${param}' is required: the file in base64.`, { param });
   const bytes = isDataUrl(data) ? decodeDataUrl(data, param) : decodeBase64(data, param);
   return { type: "attachment", kind: "file", source: { data: bytes }, ...(filename ? { filename } : {}), param: path };
-}
-
-function isDataUrl(text: string): boolean {
-  return /^data:/i.test(text);
-}
-
-/** Type and parameters are not read: they are the caller's claim, and the bytes tell. */
-function decodeDataUrl(url: string, param: string): Uint8Array {
-  const comma = url.indexOf(",");
-  if (comma < 0 || !/;\s*base64\s*$/i.test(url.slice(0, comma))) {
-    throw invalid(param, "This data: URL must be in base64: data:<type>;base64,<data>.");
-  }
-  return decodeBase64(url.slice(comma + 1), param);
-}
-
-/**
- * Both alphabets, with or without padding; line breaks too, because encoders on the command line make them.
- * Node skips what it does not know, so whatever was skipped shows in the length.
- */
-function decodeBase64(text: string, param: string): Uint8Array {
-  const compact = /\s/.test(text) ? text.replace(/\s+/g, "") : text;
-  const length = compact.length - (compact.endsWith("==") ? 2 : compact.endsWith("=") ? 1 : 0);
-  const isPadded = length < compact.length;
-  const data = Buffer.from(compact, "base64");
-  const isWhole = length % 4 !== 1 && (!isPadded || compact.length % 4 === 0) && data.length === Math.floor((length * 3) / 4);
-  if (!isWhole) throw invalid(param, "This is not valid base64. Encode the bytes again and send all of the result.");
-  if (data.length === 0) throw invalid(param, "There is no data here. Send the bytes in base64.");
-  return data;
 }
 
 function unsupported(param: string, message: string): GatewayError {

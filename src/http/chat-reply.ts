@@ -5,7 +5,7 @@
  * which the caller does not see. That they work, it sees if it asked for that (`run-progress.ts`).
  */
 import type { components } from "../../generated/openapi.ts";
-import type { Run, RunEnd, RunEvent, RunResult } from "../domain/run.ts";
+import type { CompletedRun, Run, RunEvent, RunResult } from "../domain/run.ts";
 import { encodeProgress, encodeSummary, encodeUsage } from "./run-progress.ts";
 
 type Schemas = components["schemas"];
@@ -13,8 +13,8 @@ export type Completion = Schemas["ChatCompletion"];
 export type Chunk = Schemas["ChatCompletionChunk"];
 type Delta = Schemas["ChunkDelta"];
 
-type CompletedRun = Extract<RunEnd, { status: "completed" }>;
-type RunIdentity = Pick<Run, "id" | "createdAt">;
+/** `createdAt` in Unix seconds. */
+export type RepliedRun = Pick<Run, "id" | "createdAt">;
 
 export function completionId(runId: string): string {
   return `chatcmpl-${runId}`;
@@ -31,7 +31,7 @@ export interface ReplyOptions {
 }
 
 export function encodeCompletion(
-  run: RunIdentity,
+  run: RepliedRun,
   { text, refusal, reasoning, toolCalls }: RunResult,
   end: CompletedRun,
   { model, showsProgress }: ReplyOptions,
@@ -74,9 +74,16 @@ export class ChunkEncoder {
   readonly #options: ReplyOptions;
   #hasBegun = false;
 
-  constructor(run: RunIdentity, options: ReplyOptions) {
+  constructor(run: RepliedRun, options: ReplyOptions) {
     this.#frame = { id: completionId(run.id), object: "chat.completion.chunk", created: run.createdAt, model: options.model };
     this.#options = options;
+  }
+
+  /** The first chunk, unless there was one. */
+  begin(): Chunk[] {
+    if (this.#hasBegun) return [];
+    this.#hasBegun = true;
+    return [this.#chunk({ role: "assistant", content: "", refusal: null }, null)];
   }
 
   /** A failed run and an aborted one have nothing more to say. */
@@ -105,23 +112,17 @@ export class ChunkEncoder {
 
   #progress(event: RunEvent): Chunk[] {
     const progress = this.#options.showsProgress ? encodeProgress(event) : undefined;
-    return progress ? [...this.#first(), { ...this.#chunk({}, null), openclaw: progress }] : [];
+    return progress ? [...this.begin(), { ...this.#chunk({}, null), openclaw: progress }] : [];
   }
 
   #delta(delta: Delta): Chunk[] {
-    return [...this.#first(), this.#chunk(delta, null)];
-  }
-
-  #first(): Chunk[] {
-    if (this.#hasBegun) return [];
-    this.#hasBegun = true;
-    return [this.#chunk({ role: "assistant", content: "", refusal: null }, null)];
+    return [...this.begin(), this.#chunk(delta, null)];
   }
 
   #last(end: CompletedRun): Chunk[] {
     const { includesUsage, showsProgress } = this.#options;
     const last = { ...this.#chunk({}, end.finishReason), ...(showsProgress ? { openclaw: encodeSummary(end) } : {}) };
-    const chunks = [...this.#first(), last];
+    const chunks = [...this.begin(), last];
     if (includesUsage && end.usage) chunks.push({ ...this.#frame, choices: [], usage: encodeUsage(end.usage) });
     return chunks;
   }

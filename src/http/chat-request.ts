@@ -15,6 +15,7 @@ import { decodeMessage } from "./chat-messages.ts";
 import { decodeTools } from "./chat-tools.ts";
 import { refuseDeep, refuseLong } from "./depth.ts";
 import { decodeHeaderValue } from "./headers.ts";
+import { idempotencyOf } from "./idempotency.ts";
 import { agentOfModelName } from "./model-name.ts";
 
 export type ChatBody = components["schemas"]["ChatCompletionRequest"];
@@ -23,6 +24,8 @@ export interface ChatHeaders {
   readonly "x-openclaw-agent-id"?: string;
   readonly "x-openclaw-session-key"?: string;
   readonly "x-openclaw-model"?: string;
+  readonly "x-openclaw-background"?: "true" | "false";
+  readonly "idempotency-key"?: string;
 }
 
 export interface ChatRequest {
@@ -39,15 +42,22 @@ export function decodeChatRequest({ body, headers, allHeaders, principal }: Chat
   // All of the body before the agent: what is malformed is said first, whoever it was meant for.
   const content = { messages: body.messages.map(decodeMessage), ...decodeTools(body), settings: decodeSettings(body) };
   const agent = chooseAgent(body.model, headers["x-openclaw-agent-id"], config.modelAliases);
-  const sessionKey = chooseSession(headers["x-openclaw-session-key"], allHeaders, config.sessionHeader);
+  const { sessionHeader } = config;
+  const sessionKey = chooseSession(headers["x-openclaw-session-key"], allHeaders, sessionHeader);
   const model = headers["x-openclaw-model"];
+  const key = headers["idempotency-key"];
   return {
     principal,
+    modelName: body.model,
+    ...(key === undefined ? {} : { idempotency: idempotencyOf({ key, principal, body, headers: allHeaders, sessionHeader }) }),
     ...(agent ? { agent } : {}),
     ...(sessionKey ? { sessionKey } : {}),
     ...(body.user == null ? {} : { user: { value: body.user, param: "user" } }),
     ...(model === undefined ? {} : { model: { value: model, param: "x-openclaw-model" } }),
-    isFolded: body.stream !== true,
+    // What runs in the background can be read along by others.
+    isFolded: body.stream !== true && headers["x-openclaw-background"] !== "true",
+    // As at OpenAI's, metadata is that of a stored completion and nothing else.
+    ...(body.store === true ? { keep: { metadata: body.metadata ?? {} } } : {}),
     ...content,
   };
 }
@@ -61,7 +71,6 @@ function refuseUnsupported(body: ChatBody): void {
     ["modalities", body.modalities?.includes("audio") === true, "Agents do not speak"],
     ["functions", body.functions != null, "Use 'tools'"],
     ["function_call", body.function_call != null, "Use 'tool_choice'"],
-    ["store", body.store === true, "Completions cannot be read back; use a session"],
     ["prediction", body.prediction != null, "A predicted output does not fit a run of several turns"],
     ["web_search_options", body.web_search_options != null, "An agent searches with its own tools"],
     ["moderation", body.moderation != null, "The gateway does not moderate"],

@@ -12,9 +12,10 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { operations } from "../../generated/openapi.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";
-import { Refusal } from "./errors.ts";
+import { toValidationError } from "../service/validation-errors.ts";
+import { type ErrorBody, Refusal } from "./errors.ts";
 import { queryOf } from "./query.ts";
-import { toValidationError } from "./validation-errors.ts";
+import type { Numbered } from "./sse.ts";
 
 export type OperationId = keyof operations;
 
@@ -41,11 +42,13 @@ export interface RequestContext {
 }
 
 type Headers = { readonly [name: string]: string };
+/** With numbers, an error is an event like others: its reader asked for what happened, and got it. */
+type StreamOf<Chunk extends object> = AsyncIterable<Chunk> | AsyncIterable<Numbered<Chunk | ErrorBody>>;
 /** Text may come as the bytes it is. */
 type BodyValue<Media, Value> = Media extends "application/json" ? Value : Value | Buffer;
 type ContentReply<Status, Content> = {
   [Media in keyof Content]: Media extends "text/event-stream"
-    ? { readonly status: Status; readonly type: Media; readonly headers?: Headers; readonly stream: AsyncIterable<Content[Media]> }
+    ? { readonly status: Status; readonly type: Media; readonly headers?: Headers; readonly stream: StreamOf<Content[Media] & object> }
     : { readonly status: Status; readonly type: Media; readonly headers?: Headers; readonly body: BodyValue<Media, Content[Media]> };
 }[keyof Content];
 
@@ -96,8 +99,8 @@ export class Contract {
     this.#backend = backend;
   }
 
-  /** `document` is the bundled contract. Nothing is compiled per request afterwards. */
-  static async load(document: object, handlers: Operations): Promise<Contract> {
+  /** `document` is the bundled contract. Nothing is compiled per request afterwards; the handlers are asked for with each. */
+  static async load(document: object, handlersNow: () => Operations): Promise<Contract> {
     const backend = new LintedDocumentBackend({
       definition: requestSide(document),
       strict: true,
@@ -115,9 +118,9 @@ export class Contract {
         return addFormats.default(ajv);
       },
     });
-    for (const [operationId, handler] of Object.entries(handlers)) {
+    for (const operationId of Object.keys(handlersNow()) as OperationId[]) {
       backend.register(operationId, ({ request }: Context, context: RequestContext) =>
-        (handler as unknown as UntypedHandler)(
+        (handlersNow()[operationId] as unknown as UntypedHandler)(
           { path: request.params, query: request.query, headers: request.headers, body: request.requestBody as unknown },
           context,
         ),

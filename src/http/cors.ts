@@ -9,7 +9,15 @@ import cors from "@koa/cors";
 import type { Step } from "./state.ts";
 
 /** Those reply headers of the contract that a page could not see otherwise. */
-const exposedHeaders = ["x-request-id", "x-openclaw-session-key", "x-openclaw-run-id", "x-should-retry", "retry-after"];
+const exposedHeaders = [
+  "x-request-id",
+  "x-openclaw-session-key",
+  "x-openclaw-run-id",
+  "x-should-retry",
+  "retry-after",
+  "idempotency-replayed",
+  "location",
+];
 const preflightMaxAgeSeconds = 600;
 
 export function allowOrigins(origins: readonly string[]): Step {
@@ -19,7 +27,7 @@ export function allowOrigins(origins: readonly string[]): Step {
       const origin = ctx.get("origin");
       return origins.includes(origin) ? origin : "";
     },
-    allowMethods: ["GET", "HEAD", "POST"],
+    allowMethods: ["GET", "HEAD", "POST", "DELETE"],
     exposeHeaders: exposedHeaders,
     maxAge: preflightMaxAgeSeconds,
     credentials: false,

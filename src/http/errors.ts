@@ -26,6 +26,8 @@ const statusTable: { readonly [Code in ErrorCode]: readonly [status: number, typ
   endpoint_disabled: [404, "invalid_request_error"],
   method_not_allowed: [405, "invalid_request_error"],
   request_timeout: [408, "invalid_request_error"],
+  idempotency_conflict: [409, "invalid_request_error"],
+  run_aborted: [409, "invalid_request_error"],
   request_too_large: [413, "invalid_request_error"],
   unsupported_media_type: [415, "invalid_request_error"],
   headers_too_large: [431, "invalid_request_error"],
@@ -35,9 +37,11 @@ const statusTable: { readonly [Code in ErrorCode]: readonly [status: number, typ
   upstream_rate_limited: [429, "rate_limit_error"],
   internal_error: [500, "server_error"],
   max_turns_exceeded: [500, "server_error"],
+  run_interrupted: [500, "server_error"],
   upstream_error: [502, "server_error"],
   tool_choice_unmet: [502, "server_error"],
   response_format_mismatch: [502, "server_error"],
+  draining: [503, "server_error"],
   store_unavailable: [503, "server_error"],
   run_timeout: [504, "server_error"],
   upstream_timeout: [504, "server_error"],
@@ -46,7 +50,7 @@ const statusTable: { readonly [Code in ErrorCode]: readonly [status: number, typ
 /** Longer than this, and official SDKs ignore `Retry-After` and retry at once: they must be told not to. */
 const longestRetryAfterMs = 60_000;
 
-/** An error reply that needs a header which only its place of origin knows (`allow`, `x-should-retry`). */
+/** An error reply that needs a header which only its place of origin knows (`allow`, `idempotency-replayed`). */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly error: GatewayError;
@@ -74,6 +78,10 @@ export function errorReply(thrown: unknown): ErrorReply {
     status,
     headers: {
       ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+      // Official SDKs repeat every 409 by themselves, and none of ours is mended by that.
+      ...(status === 409 ? { "x-should-retry": "false" } : {}),
+      // Whoever comes again is to come to another process, where there is one.
+      ...(code === "draining" ? { connection: "close" } : {}),
       ...retryHeaders(error),
       ...(thrown instanceof Refusal ? thrown.headers : {}),
     },

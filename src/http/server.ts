@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { GatewayError } from "../domain/errors.ts";
 import { errorReply } from "./errors.ts";
 
@@ -19,7 +20,7 @@ export function createHttpServer(handle: RequestListener, requestTimeoutMs: numb
       // Node would answer 400 without a body; the app says it in JSON.
       requireHostHeader: false,
       requestTimeout: requestTimeoutMs,
-      headersTimeout: Math.min(60_000, requestTimeoutMs),
+      headersTimeout: headersTimeoutFor(requestTimeoutMs),
       connectionsCheckingInterval: Math.min(5_000, requestTimeoutMs),
     },
     listener,
@@ -32,6 +33,11 @@ export function createHttpServer(handle: RequestListener, requestTimeoutMs: numb
   server.on("connect", (_request, socket: Socket) => refuseSocket(socket, new Error("CONNECT")));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuseSocket(socket, error));
   return server;
+}
+
+/** Milliseconds for the headers, where so many are for the whole request. */
+export function headersTimeoutFor(requestTimeoutMs: number): number {
+  return Math.min(60_000, requestTimeoutMs);
 }
 
 /**
@@ -61,7 +67,12 @@ function refuseSocket(socket: Socket, error: NodeJS.ErrnoException): void {
     socket.destroy();
     return;
   }
-  const { status, body, headers } = errorReply(framingError(error));
+  endWithError(socket, framingError(error));
+}
+
+/** The reply of a socket that no handler has: the error, and the end of the connection. */
+export function endWithError(socket: Duplex, error: GatewayError): void {
+  const { status, body, headers } = errorReply(error);
   const json = JSON.stringify(body);
   const lines = Object.entries({
     "content-type": "application/json; charset=utf-8",

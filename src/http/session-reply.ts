@@ -1,5 +1,6 @@
 /** Kept sessions and their messages → the contract's objects. Pure functions. */
 import type { components } from "../../generated/openapi.ts";
+import type { Message, ToolCall } from "../domain/message.ts";
 import type { KeptMessage, KeptSession, Page } from "../domain/session-catalog.ts";
 
 type Schemas = components["schemas"];
@@ -28,8 +29,9 @@ export function encodeKeptMessage(kept: KeptMessage): Schemas["SessionMessage"] 
     run_id: kept.runId,
     created: seconds(kept.createdAt),
     role: message.role,
-    content: contentOf(message),
-    ...(message.role === "assistant" ? saidBesides(message) : {}),
+    content: encodeContent(message),
+    ...(message.role === "assistant" && message.refusal !== undefined ? { refusal: message.refusal } : {}),
+    ...(message.role === "assistant" ? encodeCalls(message.toolCalls) : {}),
     ...(message.role === "tool" ? { tool_call_id: message.toolCallId } : {}),
     origin: kept.origin,
     state: kept.state,
@@ -42,7 +44,8 @@ export function encodePage<Item, Encoded extends { readonly id: string }>({ item
   return { object: "list" as const, data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: hasMore };
 }
 
-function contentOf(message: KeptMessage["message"]): Content {
+/** One text as a string, several parts or an image as a list. */
+export function encodeContent(message: Message): Content {
   if (message.role === "assistant") {
     const hasMore = message.toolCalls.length > 0 || message.refusal !== undefined;
     return message.content === "" && hasMore ? null : message.content;
@@ -58,9 +61,9 @@ function contentOf(message: KeptMessage["message"]): Content {
   });
 }
 
-function saidBesides({ refusal, toolCalls }: Extract<KeptMessage["message"], { role: "assistant" }>) {
+export function encodeCalls(toolCalls: readonly ToolCall[]) {
   const calls = toolCalls.map(({ id, name, arguments: text }) => ({ id, type: "function" as const, function: { name, arguments: text } }));
-  return { ...(refusal === undefined ? {} : { refusal }), ...(calls.length > 0 ? { tool_calls: calls } : {}) };
+  return calls.length > 0 ? { tool_calls: calls } : {};
 }
 
 function seconds(ms: number): number {

@@ -1,5 +1,5 @@
 /**
- * Chunks → bytes of a `text/event-stream` reply: waits for the first, coalesces what comes in one go, keeps the
+ * Chunks → bytes of a `text/event-stream` reply, each with its number where it has one: waits for the first, coalesces what comes in one go, keeps the
  * connection alive through silence, slows down with its reader, reports a late failure in the stream, ends with `[DONE]`.
  *
  * Deliberately absent: named events and `event: error` (they crash or mislead common clients) and retry hints.
@@ -18,17 +18,31 @@ export interface EventStreamOptions {
 
 const flushAtBytes = 16 * 1024;
 
+/** What is sent with a number, by which its reader can go on after it on another connection. */
+export class Numbered<Data extends object> {
+  readonly seq: number;
+  readonly data: Data;
+
+  constructor(seq: number, data: Data) {
+    this.seq = seq;
+    this.data = data;
+  }
+}
+
 /**
  * Resolves when the last byte was handed over or the reader has gone. Rejects only while nothing has been sent,
  * so that the failure can still become an ordinary error reply.
  */
 export async function sendEventStream(res: ServerResponse, chunks: AsyncIterable<object>, options: EventStreamOptions): Promise<void> {
   const writer = new EventWriter(res, options);
+  // Of a stream that is only looked up nothing would be sent, however long it takes.
+  if (res.req.method === "HEAD") return writer.end("");
   try {
     for await (const chunk of chunks) {
       // A closed reader is not waited for, but the chunks are read to their end: that is what settles the run.
       if (writer.isClosed) continue;
-      writer.write(`data: ${JSON.stringify(chunk)}\n\n`);
+      if (chunk instanceof Numbered) writer.write(`id: ${chunk.seq}\ndata: ${JSON.stringify(chunk.data)}\n\n`);
+      else writer.write(`data: ${JSON.stringify(chunk)}\n\n`);
       if (writer.isFull) await writer.drained();
     }
     if (options.signal.aborted) writer.cut();

@@ -1,29 +1,33 @@
 /**
- * Names → models: the providers of the config behind one connection pool, and the built-in model, always.
+ * Names → models: the providers of the config, and the built-in model, always.
  *
  * Deliberately absent: asking providers what they offer. A provider without a `models` list takes any model id.
  */
-import type { Agent } from "undici";
 import type { ProviderApi, ProviderConfig } from "../config/config.ts";
 import type { Model, ModelCatalog } from "../domain/model.ts";
 import { aiSdkModel } from "./ai-sdk.ts";
 import { builtinModel, builtinRef } from "./builtin.ts";
 import { llamaModel, llamaPrefix, LlamaRuntime } from "./llama.ts";
 import { openaiCompatibleModel } from "./openai-compatible.ts";
+import { ProviderPool } from "./provider-pool.ts";
 
-const connectTimeoutMs = 10_000;
 /** Models kept ready; callers may name any id of a provider without a list. */
 const maxModels = 1000;
 const maxRefLength = 512;
 
-export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCatalog {
-  let pool: Promise<Agent> | undefined;
-  // Made by the first call: a run on the built-in model does not wait for an HTTP client it has no use for.
-  const openPool = (): Promise<Agent> =>
-    (pool ??= import("undici").then((undici) => new undici.Agent({ connect: { timeout: connectTimeoutMs } })));
+/** What models work with, which may outlive a catalogue and be shared by several. */
+export interface ModelBackends {
+  readonly pool: ProviderPool;
+  readonly llama: LlamaRuntime;
+}
+
+/** `close` closes the backends too. */
+export function openModelCatalog(
+  providers: readonly ProviderConfig[],
+  { pool, llama }: ModelBackends = { pool: new ProviderPool(), llama: new LlamaRuntime() },
+): ModelCatalog {
   const byId = new Map(providers.map((provider) => [provider.id, provider]));
   const models = new Map<string, Model>();
-  const llama = new LlamaRuntime();
 
   function open(ref: string): Model | undefined {
     if (ref === builtinRef) return builtinModel();
@@ -36,7 +40,7 @@ export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCat
     const isListed = provider.models.some((model) => model.id === modelId);
     if (!isListed && (provider.models.length > 0 || !isPlainId(modelId, provider.api))) return undefined;
     const adapt = provider.api === "openai-completions" ? openaiCompatibleModel : aiSdkModel;
-    return adapt(provider, modelId, openPool);
+    return adapt(provider, modelId, pool.open);
   }
 
   /** Only files of the config: a caller may name a model, but no path of its own. */
@@ -58,7 +62,7 @@ export function openModelCatalog(providers: readonly ProviderConfig[]): ModelCat
     refs: () => [...new Set([...providers.flatMap(refsOf), builtinRef])],
     async close() {
       await llama.close();
-      await (await pool)?.destroy();
+      await pool.close();
     },
   };
 }

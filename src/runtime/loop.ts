@@ -133,10 +133,11 @@ function decideEnd(
 async function* callTools(calls: readonly ToolCall[], toolSet: ToolSet, context: ToolContext): AsyncGenerator<RunEvent> {
   for (let at = 0; at < calls.length; at += maxParallelCalls) {
     const some = calls.slice(at, at + maxParallelCalls);
+    // Before they do anything, so that whoever keeps account of runs knows of it, whatever happens then.
+    for (const call of some) yield { type: "tool_start", call };
     const outcomes = some.map((call) => toolSet.call(call, context));
     // An abort rejects all of them, and only the first is waited for then.
     for (const outcome of outcomes) outcome.catch(() => undefined);
-    for (const call of some) yield { type: "tool_start", call };
     for (const [index, call] of some.entries()) yield { type: "tool_result", call, ...(await outcomes[index]!) };
   }
 }

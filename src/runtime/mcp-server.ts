@@ -4,6 +4,7 @@
  * The first run that needs it connects it, and all others share that. One that cannot be reached is left alone for a
  * while, longer each time; then one run tries it again, and the others go on without it meanwhile.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import type { McpServerConfig } from "../config/config.ts";
 import type { JsonObject } from "../domain/model.ts";
@@ -22,8 +23,6 @@ export interface McpServerParts {
   readonly log: Logger;
   /** How long a server that cannot be reached is left alone at first. */
   readonly retryAfterMs: number;
-  /** Those of its tools that agents name, one by one. */
-  readonly namedTools: readonly string[];
 }
 
 /** What a look at a server came to. */
@@ -50,6 +49,8 @@ export class McpServer {
   #failure: { readonly error: Error; readonly count: number; readonly until: number } | undefined;
   #listed: readonly ListedTool[] = [];
   #tools: readonly Tool[] = [];
+  /** Those of its tools that agents name, one by one. */
+  #expected: readonly string[] = [];
   #isClosed = false;
 
   constructor(config: McpServerConfig, parts: McpServerParts) {
@@ -57,6 +58,13 @@ export class McpServer {
     this.#config = config;
     this.#hide = hiderOf(config);
     this.#parts = { ...parts, log: parts.log.child({ mcpServer: config.name }) };
+  }
+
+  /** From now on agents name these of its tools. Of those it lacks, the log says so. */
+  expect(tools: readonly string[]): void {
+    const isNew = !isDeepStrictEqual(this.#expected, tools);
+    this.#expected = tools;
+    if (isNew && this.#current && this.#listed.length > 0) this.#missMissing(this.#listed);
   }
 
   /** Its tools; those last known when it cannot be reached, so that a call says why. Rejects only with the signal's reason. */
@@ -166,7 +174,7 @@ export class McpServer {
   /** A name that is misspelt would otherwise show in nothing but an agent that does less than it should. */
   #missMissing(listed: readonly ListedTool[]): void {
     const names = describeTools(this.name, listed).map(({ definition }) => definition.name);
-    const missing = this.#parts.namedTools.filter((name) => !names.includes(name));
+    const missing = this.#expected.filter((name) => !names.includes(name));
     if (missing.length === 0) return;
     const problem = `agents name ${someOf(missing)}, but it has ${someOf(names)}`;
     this.#parts.log.warn({ problem }, "MCP server lacks tools");

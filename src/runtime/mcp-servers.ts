@@ -3,43 +3,29 @@
  *
  * Only servers from the configuration: nothing a caller or a model says can name one.
  */
-import type { Logger } from "pino";
 import type { McpServerConfig } from "../config/config.ts";
 import { type Agent, allowsTool } from "../domain/agent.ts";
 import type { Tool } from "../domain/tool.ts";
 import type { ToolSource } from "./agent-tools.ts";
-import { createSdkLoader } from "./mcp-sdk.ts";
-import { McpServer, type ToolServerReport } from "./mcp-server.ts";
+import type { McpServer, ToolServerReport } from "./mcp-server.ts";
+import type { McpServerPool } from "./mcp-server-pool.ts";
 
 export type { ToolServerReport } from "./mcp-server.ts";
 
-export interface McpServersOptions {
-  readonly clientVersion: string;
-  readonly log: Logger;
-  /** Those whose tools the servers' are. */
-  readonly agents: readonly Pick<Agent, "tools">[];
-  /** How long a server that cannot be reached is left alone at first; each time it stays away, twice as long. */
-  readonly retryAfterMs?: number;
-}
-
-const defaultRetryAfterMs = 5_000;
-
 export class McpServers implements ToolSource {
+  readonly #pool: McpServerPool;
   readonly #servers: readonly McpServer[];
-
   readonly #needed: readonly McpServer[];
 
-  constructor(configs: readonly McpServerConfig[], options: McpServersOptions) {
-    const { clientVersion, log, agents, retryAfterMs = defaultRetryAfterMs } = options;
-    const loadSdk = createSdkLoader();
+  /** `agents`: those whose tools the servers' are. */
+  constructor(configs: readonly McpServerConfig[], pool: McpServerPool, agents: readonly Pick<Agent, "tools">[]) {
+    this.#pool = pool;
     const named = [...new Set(agents.flatMap(({ tools }) => tools.allow))];
-    this.#servers = configs.map((config) => {
-      const namedTools = named.filter((name) => isOf(config.name, name) && !name.endsWith("__*"));
-      return new McpServer(config, { loadSdk, clientVersion, log, retryAfterMs, namedTools });
-    });
+    this.#servers = configs.map((config) => pool.take(config));
+    for (const server of this.#servers) {
+      server.expect(named.filter((name) => isOf(server.name, name) && !name.endsWith("__*")));
+    }
     this.#needed = this.#servers.filter((server) => named.some((name) => isOf(server.name, name)));
-    // Whatever ends us in a hurry: their processes have groups of their own, and hear of no Ctrl-C.
-    if (configs.length > 0) process.once("exit", this.#kill);
   }
 
   async tools(agent: Agent, signal: AbortSignal): Promise<readonly Tool[]> {
@@ -53,15 +39,10 @@ export class McpServers implements ToolSource {
     return Promise.all(this.#needed.map((server) => server.look()));
   }
 
-  /** Ends every process and connection. */
+  /** Ends every process and connection that nobody else uses. */
   async close(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.close()));
-    process.off("exit", this.#kill);
+    await Promise.all(this.#servers.map((server) => this.#pool.giveBack(server)));
   }
-
-  readonly #kill = (): void => {
-    for (const server of this.#servers) server.kill();
-  };
 }
 
 function isOf(server: string, tool: string): boolean {

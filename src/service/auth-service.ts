@@ -4,6 +4,7 @@
  * Deliberately absent: where the secret travels (a face's business) and what the principal may do (`principal.ts`).
  */
 import { createHash, timingSafeEqual } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import ipaddr from "ipaddr.js";
 import { RateLimiterMemory } from "rate-limiter-flexible";
 import type { AuthConfig, RateLimitConfig } from "../config/config.ts";
@@ -16,6 +17,8 @@ export interface Credentials {
   readonly secret: string | undefined;
   /** The client's address, forwarding headers of trusted proxies taken into account. */
   readonly address: string;
+  /** How the face wants the secret to be sent, for the sentence that refuses a caller; absent: as a bearer token. */
+  readonly sentAs?: string;
 }
 
 interface Secret {
@@ -24,21 +27,27 @@ interface Secret {
 }
 
 export class AuthService {
-  readonly #mode: AuthConfig["mode"];
-  readonly #secrets: readonly Secret[];
+  #config: AuthConfig;
+  #secrets: readonly Secret[];
   readonly #now: () => number;
-  readonly #limiter: FailedLoginLimiter | undefined;
+  #limiter: FailedLoginLimiter | undefined;
   /** The decision before the next one; only with a limiter. */
   #previous: Promise<unknown> = Promise.resolve();
 
   constructor(config: AuthConfig, now: () => number = Date.now) {
-    this.#mode = config.mode;
+    this.#config = config;
     this.#now = now;
-    this.#secrets = [
-      ...(config.secret === undefined ? [] : [{ hash: sha256(config.secret), holder: mainHolder }]),
-      ...config.tokens.map((token) => ({ hash: Buffer.from(token.sha256, "hex"), holder: holderOf(token) })),
-    ];
+    this.#secrets = secretsOf(config, []);
     this.#limiter = config.rateLimit && new FailedLoginLimiter(config.rateLimit);
+  }
+
+  /** From now on. Failed logins stay counted, unless they are limited in another way. */
+  configure(config: AuthConfig): void {
+    if (!isDeepStrictEqual(config.rateLimit, this.#config.rateLimit)) {
+      this.#limiter = config.rateLimit && new FailedLoginLimiter(config.rateLimit);
+    }
+    this.#config = config;
+    this.#secrets = secretsOf(config, this.#secrets);
   }
 
   /** Rejects with `too_many_failed_logins` (while locked out even for the right secret) or `invalid_api_key` (also once it has expired). */
@@ -50,14 +59,20 @@ export class AuthService {
     return decision;
   }
 
-  async #decide({ secret, address }: Credentials): Promise<Principal> {
-    if (this.#mode === "none") return mainPrincipal;
+  /** For a principal that was authenticated a while ago: `false` once its secret or its rights are no more, or have expired. */
+  stillHolds(principal: Principal): boolean {
+    if (this.#config.mode === "none") return principal === mainPrincipal;
+    return this.#secrets.some(({ holder }) => holder.principal === principal && this.#now() < holder.expiresAt);
+  }
+
+  async #decide({ secret, address, sentAs }: Credentials): Promise<Principal> {
+    if (this.#config.mode === "none") return mainPrincipal;
     await this.#limiter?.check(address);
-    if (secret === undefined) throw new GatewayError("invalid_api_key", this.#howTo("No secret was sent."));
+    if (secret === undefined) throw new GatewayError("invalid_api_key", this.#howTo("No secret was sent.", sentAs));
     const holder = this.#holderOf(secret);
     if (holder) return principalAt(holder, this.#now());
     await this.#limiter?.countFailure(address);
-    throw new GatewayError("invalid_api_key", this.#howTo("The secret that was sent is wrong."));
+    throw new GatewayError("invalid_api_key", this.#howTo("The secret that was sent is wrong.", sentAs));
   }
 
   /** Hashes are compared, and always all of them: neither length nor content nor whose it is shows in the time it takes. */
@@ -68,9 +83,17 @@ export class AuthService {
     return found;
   }
 
-  #howTo(what: string): string {
-    return `${what} Send the gateway's ${this.#mode} as 'Authorization: Bearer <${this.#mode}>'.`;
+  #howTo(what: string, sentAs = `'Authorization: Bearer <${this.#config.mode}>'`): string {
+    return `${what} Send the gateway's ${this.#config.mode} as ${sentAs}.`;
   }
+}
+
+/** A secret that stays what it was keeps its principal, so that those who have it can be told from those whose secret is no more. */
+function secretsOf(config: AuthConfig, before: readonly Secret[]): Secret[] {
+  const own =
+    config.secret === undefined ? [] : [{ hash: sha256(config.secret), holder: { ...mainHolder, principal: { ...mainPrincipal } } }];
+  const named = config.tokens.map((token) => ({ hash: Buffer.from(token.sha256, "hex"), holder: holderOf(token) }));
+  return [...own, ...named].map((secret) => before.find((known) => isDeepStrictEqual(known, secret)) ?? secret);
 }
 
 /** Counts wrong secrets per client address. After `maxAttempts` of them within the window, the address is locked out. */

@@ -62,7 +62,7 @@ export class KeptSessions {
   /** Waits its turn as a run would; rejects with `session_busy` where a run would. Resolves with the full key. */
   async delete(principal: Principal, given: string, signal: AbortSignal): Promise<SessionKey> {
     const { key, owner } = await this.get(principal, given);
-    const removed = await this.#parts.turns.take(key, signal, () => this.#parts.store.catalog.remove(key, owner));
+    const removed = await this.#parts.turns.take(key, signal, (fence) => this.#parts.store.catalog.remove(key, owner, fence));
     if (!removed) throw noSession(key);
     return key;
   }
@@ -70,7 +70,7 @@ export class KeptSessions {
   /** The same, but the session stays, with nothing in it. */
   async reset(principal: Principal, given: string, signal: AbortSignal): Promise<KeptSession> {
     const { key, owner } = await this.get(principal, given);
-    const emptied = await this.#parts.turns.take(key, signal, () => this.#parts.store.catalog.empty(key, owner));
+    const emptied = await this.#parts.turns.take(key, signal, (fence) => this.#parts.store.catalog.empty(key, owner, fence));
     if (!emptied) throw noSession(key);
     return emptied;
   }

@@ -34,10 +34,15 @@ interface Lane {
 }
 
 export class Lanes {
-  readonly #limits: LaneLimits;
+  #limits: LaneLimits;
   readonly #lanes = new Map<string, Lane>();
 
   constructor(limits: LaneLimits) {
+    this.#limits = limits;
+  }
+
+  /** For those that come from now on. */
+  limit(limits: LaneLimits): void {
     this.#limits = limits;
   }
 

@@ -4,14 +4,13 @@
  *
  * Deliberately absent: everything that takes a model (`run-service.ts`).
  */
-import { randomUUID } from "node:crypto";
 import { type Agent, allowsTool } from "../domain/agent.ts";
 import type { Attachment, SentMessage } from "../domain/attachment.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Message, UserPart } from "../domain/message.ts";
 import type { Model, ModelCatalog } from "../domain/model.ts";
 import { mayNameModel, type Principal } from "../domain/principal.ts";
-import type { Chosen, Run, RunRequest } from "../domain/run.ts";
+import type { Chosen, RunRequest } from "../domain/run.ts";
 import type { ReplyFormatChecker } from "../runtime/reply-format.ts";
 import type { AgentDirectory } from "./agent-directory.ts";
 import type { AttachmentService } from "./attachments.ts";
@@ -21,14 +20,17 @@ import type { SessionService } from "./session-service.ts";
 
 const maxShownRef = 128;
 
-/** A run that was admitted, with what it needs to go on. */
-export interface Admitted {
-  readonly run: Omit<Run, "events">;
+/** What a request asks for: whatever can be said of it without waiting. */
+export interface Asked {
+  readonly request: RunRequest;
   readonly agent: Agent;
   /** The first is asked first. */
-  readonly models: readonly Model[];
+  readonly models: readonly [Model, ...Model[]];
   readonly session: ResolvedSession;
-  readonly request: RunRequest;
+}
+
+/** A run that was admitted, with what it needs to go on. */
+export interface Admitted extends Asked {
   /** The request's, their attachments read. */
   readonly messages: readonly Message[];
   readonly place: RunPlace;
@@ -54,28 +56,26 @@ export class RunAdmission {
     return this.#parts.queue.load;
   }
 
-  /**
-   * Rejects with `model_not_found`, `agent_not_allowed`, `model_not_allowed`, `not_found` (session), `invalid_value` (session
-   * key, tool names, schema, attachments), `unsupported_parameter` (attachments), `session_busy` or `too_many_runs`, or with the signal's reason.
-   */
-  async admit(request: RunRequest, signal: AbortSignal): Promise<Admitted> {
+  /** Throws `model_not_found`, `agent_not_allowed`, `model_not_allowed`, `invalid_value` (session key) or `not_found` (session). */
+  identify(request: RunRequest): Asked {
     const agent = this.#parts.agents.resolve(request);
     const session = resolveSession(agent.id, request);
-    const models = this.#findModels(agent, request);
+    return { request, agent, session, models: this.#findModels(agent, request) };
+  }
+
+  /**
+   * Rejects with `not_found` (session), `invalid_value` (tool names, schema, attachments), `unsupported_parameter`
+   * (attachments), `session_busy` or `too_many_runs`, or with the signal's reason.
+   */
+  async admit(asked: Asked, signal: AbortSignal): Promise<Admitted> {
+    const { request, agent, session, models } = asked;
     await this.#parts.sessions.refuseForeign(session, request.principal);
     checkToolNames(agent, request);
     refuseUnreadableImages(request.messages, models[0]);
     await this.#parts.formats.prepare(request.settings.responseFormat, signal);
     const messages = await this.#parts.attachments.read(request.messages, signal);
     const place = this.#parts.queue.enter(session, request.principal.name, signal);
-    const run = {
-      id: randomUUID().replaceAll("-", ""),
-      agentId: agent.id,
-      sessionKey: session.key,
-      model: models[0].ref,
-      createdAt: Math.floor(Date.now() / 1000),
-    };
-    return { run, agent, models, session, request, messages, place };
+    return { ...asked, messages, place };
   }
 
   /** Whoever names a model wants that one: an agent's fallbacks stand in for its own model only. */

@@ -1,74 +1,124 @@
 /**
- * The one code path of every agent run, whichever face asked for it: agent → session → lane → loop → transcript.
+ * The one way in which every agent run begins, whichever face asked for it: identified, opened, admitted, executed.
  *
  * `start` rejects whatever is refused before work begins (`run-admission.ts`). Once it resolves, the run's events never
- * throw and end with exactly one `run_end`; by then the session is written and its lane is free.
- * Deliberately absent: anything of a wire, and how text, tools and turns come about (`runtime/loop.ts`).
+ * throw and end with exactly one `run_end` (`run-execution.ts`).
+ * Deliberately absent: anything of a wire, and runs that are there already (`run-directory.ts`, `repeated-runs.ts`).
  */
+import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { Agent } from "../domain/agent.ts";
-import { GatewayError, toGatewayError } from "../domain/errors.ts";
-import type { Message } from "../domain/message.ts";
-import { addUsage, type FinishReason, type Usage } from "../domain/model.ts";
-import type { Run, RunEnd, RunEvent, RunRequest } from "../domain/run.ts";
+import { GatewayError } from "../domain/errors.ts";
+import type { Run, RunEvent, RunRequest } from "../domain/run.ts";
+import type { OpenedRun, RunRecord } from "../domain/run-record.ts";
+import type { SessionStore } from "../domain/session.ts";
 import type { AgentTools } from "../runtime/agent-tools.ts";
 import { runTurns } from "../runtime/loop.ts";
 import type { ReplyFormatChecker } from "../runtime/reply-format.ts";
+import { fitToWindow, type OnLeftOut } from "./context-window.ts";
 import type { InstructionService } from "./instructions.ts";
+import { LiveRun } from "./live-run.ts";
 import { withoutUnreadableImages } from "./model-input.ts";
-import type { Admitted, RunAdmission } from "./run-admission.ts";
+import type { RepeatedRuns } from "./repeated-runs.ts";
+import type { Admitted, Asked, RunAdmission } from "./run-admission.ts";
+import { type Ended, RunExecution } from "./run-execution.ts";
+import type { RunFeed } from "./run-feed.ts";
+import { RunJournal } from "./run-journal.ts";
+import { RunLog } from "./run-log.ts";
 import type { RunLoad } from "./run-queue.ts";
+import type { RunRegistry } from "./run-registry.ts";
 import type { Conversation, SessionService } from "./session-service.ts";
 
-/** Why an aborted run's model call ends. One object for all of them: making an error with its stack for each is dear. */
-const aborted = new Error("The run was aborted.");
-
-/** Significant ones: hides the noise of adding binary fractions. */
-const costDigits = 12;
+/** How long a run's record is kept, and with it its events and its idempotency key. */
+const recordLifeMs = 24 * 3_600_000;
+const defaultModelName = "openclaw";
+/** A guess at how long a restart takes. */
+const retryAfterMs = 5_000;
 
 export interface RunServiceParts {
   readonly admission: RunAdmission;
+  readonly registry: RunRegistry;
+  readonly repeated: RepeatedRuns;
+  readonly feed: RunFeed;
   readonly sessions: SessionService;
+  readonly store: Pick<SessionStore, "runs">;
   readonly instructions: InstructionService;
   readonly tools: AgentTools;
   readonly formats: ReplyFormatChecker;
   readonly log: Logger;
 }
 
-/** What the turns of a run have come to so far. */
-interface Progress {
-  model: string;
-  readonly messages: Message[];
-  usage: Usage | undefined;
-  cost: number | undefined;
-  finishReason: FinishReason;
-  turns: number;
-  toolResults: number;
-  fallbacks: number;
+/** A run that nobody waits for, or the one that was begun before with the same idempotency key. */
+export interface BackgroundRun {
+  readonly record: RunRecord;
+  readonly isReplay: boolean;
 }
 
 export class RunService {
   readonly #parts: RunServiceParts;
-  /** How often which model gave way to which, and why, since the program was opened. */
-  readonly #fallbacks = new Map<string, number>();
+  readonly #journal: RunJournal;
+  #isClosed = false;
   #underWay = 0;
   #whenSettled: (() => void)[] = [];
 
   constructor(parts: RunServiceParts) {
     this.#parts = parts;
+    this.#journal = new RunJournal(parts.log);
   }
 
   /**
-   * `signal` aborts the run at any point: the upstream connection closes and the session is free at once.
-   * Rejects with what `RunAdmission.admit` refuses.
+   * `signal` aborts the run at any point: the upstream connection closes and the session is free at once. Rejects with what
+   * `RunAdmission` refuses, and with `idempotency_conflict`. The request of a run that was begun before gets that run.
    */
-  async start(request: RunRequest, signal: AbortSignal): Promise<Run> {
-    const admitted = await this.#parts.admission.admit(request, signal);
-    return { ...admitted.run, events: this.#events(admitted, signal) };
+  start(request: RunRequest, signal: AbortSignal): Promise<Run> {
+    return this.#underWayDuring(() => this.#start(request, signal));
+  }
+
+  async #start(request: RunRequest, signal: AbortSignal): Promise<Run> {
+    const asked = this.#parts.admission.identify(request);
+    for (;;) {
+      this.#refuseWhenClosed();
+      const live = this.#create(asked, false);
+      const other = await this.#open(live, asked);
+      if (!other) return this.#begin(asked, live, signal);
+      const repeated = await this.#parts.repeated.replay(other, request, signal);
+      if (repeated) return repeated;
+    }
+  }
+
+  /** The same, but the run belongs to nobody's connection: it goes on until it ends or is cancelled. */
+  startInBackground(request: RunRequest): Promise<BackgroundRun> {
+    return this.#underWayDuring(() => this.#startInBackground(request));
+  }
+
+  async #startInBackground(request: RunRequest): Promise<BackgroundRun> {
+    const asked = this.#parts.admission.identify(request);
+    for (;;) {
+      this.#refuseWhenClosed();
+      const live = this.#create(asked, true);
+      const other = await this.#open(live, asked);
+      if (!other) {
+        const run = await this.#begin(asked, live, new AbortController().signal);
+        void readToEnd(run.events);
+        return { record: live.record, isReplay: false };
+      }
+      const record = await this.#parts.repeated.find(other, request);
+      if (record) return { record, isReplay: true };
+    }
   }
 
   get load(): RunLoad {
     return this.#parts.admission.load;
+  }
+
+  /** Takes no more runs; those that have begun go on. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Stops all runs, and takes no more: their process is about to end. */
+  stop(): void {
+    this.close();
+    this.#parts.registry.shutDown();
   }
 
   /** Resolves when no run is under way: every session is written and every provider connection given back. */
@@ -76,62 +126,100 @@ export class RunService {
     if (this.#underWay > 0) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
   }
 
-  async *#events(admitted: Admitted, signal: AbortSignal): AsyncGenerator<RunEvent> {
-    const { run, agent, place } = admitted;
-    const progress: Progress = {
-      model: run.model,
-      messages: [],
-      usage: undefined,
-      cost: undefined,
-      finishReason: "stop",
-      turns: 0,
-      toolResults: 0,
-      fallbacks: 0,
-    };
-    const stop = new AbortController();
-    const onCallerAbort = (): void => stop.abort(aborted);
-    const startedAt = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    let conversation: Conversation | undefined;
-    let end: RunEnd | undefined;
+  /** From its first word on: what a run needs must not be closed while it is looked up whether there was one before. */
+  async #underWayDuring<T>(start: () => Promise<T>): Promise<T> {
     this.#underWay++;
-    signal.addEventListener("abort", onCallerAbort, { once: true });
-    if (signal.aborted) onCallerAbort();
     try {
-      yield* place.untilItsTurn((lost) => stop.abort(lost));
-      timer = setTimeout(() => stop.abort(timedOut(agent)), agent.runTimeoutMs).unref();
-      yield { type: "run_start" };
-      conversation = await this.#parts.sessions.open(
-        admitted.session,
-        { ...run, principal: admitted.request.principal, fence: place.fence },
-        admitted.messages,
-      );
-      for await (const event of await this.#turns(admitted, conversation, stop.signal)) {
-        take(progress, event);
-        if (event.type === "model_fallback") this.#logFallback(run.id, event);
-        yield event;
-      }
-      end = { type: "run_end", status: "completed", finishReason: progress.finishReason, ...spentIn(progress) };
-    } catch (thrown) {
-      end = signal.aborted ? undefined : failed(progress, thrown);
+      return await start();
     } finally {
-      // Also reached when whoever reads the events stops early: then, as after an abort, there is no end yet.
-      end ??= { type: "run_end", status: "aborted", ...spentIn(progress) };
-      if (end.status === "aborted") stop.abort(aborted);
-      signal.removeEventListener("abort", onCallerAbort);
-      clearTimeout(timer);
-      end = await this.#keep(conversation, progress, end);
-      await place.leave();
-      this.#logEnd(admitted, progress, end, performance.now() - startedAt);
-      if (--this.#underWay === 0) for (const settle of this.#whenSettled.splice(0)) settle();
+      this.#settle();
     }
-    yield end;
   }
 
-  async #turns({ agent, models, request }: Admitted, conversation: Conversation, signal: AbortSignal): Promise<AsyncIterable<RunEvent>> {
+  #refuseWhenClosed(): void {
+    if (!this.#isClosed) return;
+    throw new GatewayError("draining", "The gateway is about to stop and takes no more runs. Try again in a moment.", { retryAfterMs });
+  }
+
+  #create({ request, agent, models, session }: Asked, isBackground: boolean): LiveRun {
+    const createdAt = Date.now();
+    const opened: OpenedRun = {
+      id: randomUUID().replaceAll("-", ""),
+      agentId: agent.id,
+      sessionKey: session.key,
+      owner: request.principal.name,
+      modelName: request.modelName ?? defaultModelName,
+      model: models[0].ref,
+      isBackground,
+      createdAt,
+      expiresAt: createdAt + recordLifeMs,
+      ...(request.idempotency ? { idempotency: request.idempotency } : {}),
+    };
+    const isLogged = isBackground || request.idempotency !== undefined;
+    return new LiveRun(opened, isLogged ? new RunLog(opened.id, this.#parts.store.runs, isBackground) : undefined);
+  }
+
+  /** A run that is to be found whatever becomes of it is in the store before it is admitted. */
+  #open({ opened }: LiveRun, asked: Asked) {
+    return isOpenedFirst(opened, asked) ? this.#parts.store.runs.open(opened) : undefined;
+  }
+
+  async #begin(asked: Asked, live: LiveRun, caller: AbortSignal): Promise<Run> {
+    const isOpened = isOpenedFirst(live.opened, asked);
+    this.#underWay++;
+    const onCallerAbort = (): void => live.abort("caller");
+    caller.addEventListener("abort", onCallerAbort, { once: true });
+    if (caller.aborted) onCallerAbort();
+    const unlink = (): void => caller.removeEventListener("abort", onCallerAbort);
+    try {
+      const admitted = await this.#parts.admission.admit(asked, live.signal);
+      this.#parts.registry.add(live);
+      const { id, agentId, sessionKey, model, createdAt } = live.opened;
+      const events = this.#execute(admitted, live, { isOpened, unlink });
+      return { id, agentId, sessionKey, model, createdAt: Math.floor(createdAt / 1000), isReplay: false, events };
+    } catch (refused) {
+      unlink();
+      if (isOpened) await this.#discard(live.opened.id);
+      this.#settle();
+      throw refused;
+    }
+  }
+
+  async *#execute(
+    admitted: Admitted,
+    live: LiveRun,
+    { isOpened, unlink }: { isOpened: boolean; unlink: () => void },
+  ): AsyncGenerator<RunEvent> {
+    const { sessions, store, feed, registry } = this.#parts;
+    const { id } = live.opened;
+    const parts = {
+      sessions,
+      store,
+      feed,
+      turns: (run: Admitted, conversation: Conversation, signal: AbortSignal) =>
+        this.#turns(run, conversation, (model, messages) => this.#journal.leftOut(id, model, messages), signal),
+      onUnkept: (thrown: unknown) => this.#journal.unkept(id, thrown),
+    };
+    const startedAt = performance.now();
+    const onEnd = (ended: Ended): void => {
+      unlink();
+      registry.end(live, ended.outcome, ended.isKept);
+      this.#journal.ended(live, ended, performance.now() - startedAt);
+      this.#settle();
+    };
+    yield* new RunExecution(parts, admitted, live, isOpened).events(onEnd, (event) => this.#journal.fellBack(id, event));
+  }
+
+  async #turns(
+    { agent, models, request }: Admitted,
+    conversation: Conversation,
+    onLeftOut: OnLeftOut,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<RunEvent>> {
     const instructions = await this.#parts.instructions.read(agent);
+    const input = withoutUnreadableImages(models, [...instructions, ...conversation.messages]);
     return runTurns({
-      ...withoutUnreadableImages(models, [...instructions, ...conversation.messages]),
+      ...fitToWindow(input, conversation.historyLength, onLeftOut),
       tools: this.#parts.tools,
       callerTools: request.tools,
       toolChoice: request.toolChoice,
@@ -143,75 +231,25 @@ export class RunService {
     });
   }
 
-  /** A completed run that cannot be written is a failed one: nothing is acknowledged that is not kept. */
-  async #keep(conversation: Conversation | undefined, progress: Progress, end: RunEnd): Promise<RunEnd> {
+  async #discard(runId: string): Promise<void> {
     try {
-      await conversation?.end(progress.messages, end.status === "completed");
-      return end;
+      await this.#parts.store.runs.discard(runId);
     } catch (thrown) {
-      if (end.status !== "completed") {
-        this.#parts.log.warn({ err: thrown }, "the unanswered message of a run could not be kept");
-        return end;
-      }
-      const failure = failed(progress, thrown);
-      // Another process has gone on with the session meanwhile; then at least what the caller said is kept.
-      return toGatewayError(thrown).code === "session_busy" ? this.#keep(conversation, progress, failure) : failure;
+      this.#parts.store.runs.abandon(runId);
+      this.#journal.undiscarded(runId, thrown);
     }
   }
 
-  #logFallback(runId: string, { from, to, error }: Extract<RunEvent, { type: "model_fallback" }>): void {
-    const key = `${from} → ${to}: ${error.code}`;
-    const count = (this.#fallbacks.get(key) ?? 0) + 1;
-    this.#fallbacks.set(key, count);
-    this.#parts.log.warn({ runId, from, to, code: error.code, count, err: error }, "model failed, its fallback is asked");
-  }
-
-  #logEnd({ run, request }: Admitted, progress: Progress, end: RunEnd, durationMs: number): void {
-    const line = {
-      runId: run.id,
-      agent: run.agentId,
-      model: end.model,
-      sessionKey: run.sessionKey,
-      principal: request.principal.name,
-      status: end.status,
-      turns: progress.turns,
-      toolResults: progress.toolResults,
-      ...(progress.fallbacks === 0 ? {} : { fallbacks: progress.fallbacks }),
-      usage: end.usage,
-      cost: end.cost,
-      durationMs: Math.round(durationMs * 10) / 10,
-    };
-    if (end.status !== "failed") this.#parts.log.info(line, "run ended");
-    else this.#parts.log.warn({ ...line, code: end.error.code, err: end.error }, "run failed");
+  #settle(): void {
+    if (--this.#underWay === 0) for (const settle of this.#whenSettled.splice(0)) settle();
   }
 }
 
-function take(progress: Progress, event: RunEvent): void {
-  if (event.type === "turn_start") progress.model = event.model;
-  if (event.type === "tool_result") progress.toolResults++;
-  if (event.type === "model_fallback") progress.fallbacks++;
-  if (event.type !== "turn_end") return;
-  const isFirst = progress.turns === 0;
-  progress.messages.push(...event.messages);
-  progress.usage = isFirst ? event.usage : addUsage(progress.usage, event.usage);
-  progress.cost = isFirst ? event.cost : addKnown(progress.cost, event.cost);
-  progress.finishReason = event.finishReason;
-  progress.turns++;
+/** A session's run is opened with its first messages, unless somebody may ask for it before. */
+function isOpenedFirst({ idempotency, isBackground }: OpenedRun, { request, session }: Asked): boolean {
+  return isBackground || idempotency !== undefined || (request.keep !== undefined && !session.isStored);
 }
 
-/** One turn of unknown cost makes the whole unknown: a partial sum would understate it. */
-function addKnown(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? undefined : a + b;
-}
-
-function failed(progress: Progress, thrown: unknown): RunEnd {
-  return { type: "run_end", status: "failed", error: toGatewayError(thrown), hasEffects: progress.toolResults > 0, ...spentIn(progress) };
-}
-
-function spentIn({ model, turns, usage, cost }: Progress): { model: string; turns: number; usage?: Usage; cost?: number } {
-  return { model, turns, ...(usage ? { usage } : {}), ...(cost === undefined ? {} : { cost: Number(cost.toPrecision(costDigits)) }) };
-}
-
-function timedOut(agent: Agent): GatewayError {
-  return new GatewayError("run_timeout", `The run took longer than ${agent.runTimeoutMs} ms (agents.*.runTimeoutMs) and was stopped.`);
+async function readToEnd(events: AsyncIterable<RunEvent>): Promise<void> {
+  for await (const event of events) void event;
 }

@@ -18,7 +18,7 @@ export interface SlotLimits {
 const retryAfterMs = 5_000;
 
 export class RunSlots {
-  readonly #limits: SlotLimits;
+  #limits: SlotLimits;
   #runningCount = 0;
   /** All that were admitted and are not at work. */
   readonly #waiting = new FairQueue<RunSlot>();
@@ -27,6 +27,12 @@ export class RunSlots {
 
   constructor(limits: SlotLimits) {
     this.#limits = limits;
+  }
+
+  /** Runs at work go on, also those that are one too many now. */
+  limit(limits: SlotLimits): void {
+    this.#limits = limits;
+    while (this.#runningCount < limits.maxConcurrent && this.#grantNext()) this.#runningCount++;
   }
 
   get runningCount(): number {
@@ -73,13 +79,16 @@ export class RunSlots {
   }
 
   #giveBack(): void {
+    if (this.#runningCount > this.#limits.maxConcurrent || !this.#grantNext()) this.#runningCount--;
+  }
+
+  /** Whether somebody wanted the slot. */
+  #grantNext(): boolean {
     const next = this.#asking.shift();
-    if (next === undefined) {
-      this.#runningCount--;
-      return;
-    }
+    if (next === undefined) return false;
     this.#waiting.delete(next.group, next);
     next.grant();
+    return true;
   }
 }
 

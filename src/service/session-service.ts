@@ -1,12 +1,13 @@
 /**
- * A run's view of its session: what the model is to read, and what is kept afterwards.
+ * A run's view of its session: what the model is to read, and where what is written goes.
  *
  * Where a request finds its place in the transcript is `reconcile.ts`; this is what reads and writes around it.
  */
 import { GatewayError } from "../domain/errors.ts";
 import { isSystemMessage, type Message } from "../domain/message.ts";
 import { mayKnow, type Principal } from "../domain/principal.ts";
-import type { SessionMemory, SessionStore } from "../domain/session.ts";
+import type { OpenedRun } from "../domain/run-record.ts";
+import type { SessionMemory, SessionStore, TranscriptWriter } from "../domain/session.ts";
 import type { DialogueMessage } from "../domain/transcript-tree.ts";
 import { type Refusal, reconcile, refuseStrayResult } from "./reconcile.ts";
 import { noSuchSession, type ResolvedSession } from "./session-key.ts";
@@ -15,14 +16,17 @@ import { isAssistant } from "./tool-answers.ts";
 export interface Conversation {
   /** What the model reads after the agent's own instructions. */
   readonly messages: readonly Message[];
+  /** Whether the request continues what is kept, brings its history along, or has no session. */
+  readonly mode: "new" | "resent" | "stateless";
+  /** How many of `messages`, after the caller's instructions, the caller did not send now. */
+  readonly historyLength: number;
   readonly memory: SessionMemory;
-  /** Keeps the caller's new messages and, when the run completed, what the run added to them. */
-  end(added: readonly Message[], isAnswered: boolean): Promise<void>;
+  /** Keeps the caller's new messages, and opens the run's record with them. Undefined for a run without a session. */
+  begin(): Promise<TranscriptWriter | undefined>;
 }
 
 interface RunOfSession {
-  readonly id: string;
-  readonly agentId: string;
+  readonly opened: OpenedRun;
   readonly principal: Principal;
   /** Of its lease on the session. */
   readonly fence: number | undefined;
@@ -52,7 +56,8 @@ export class SessionService {
     if (!session.isStored) {
       const stray = refuseStrayResult(dialogue);
       if (stray) throw refuse(stray);
-      return { messages: sent, memory: new VolatileMemory(), end: () => Promise.resolve() };
+      const begin = (): Promise<undefined> => Promise.resolve(undefined);
+      return { messages: sent, mode: "stateless", historyLength: 0, memory: new VolatileMemory(), begin };
     }
     // Who brings no history can only go on where the session stands: its other branches need not be read.
     const tree = dialogue.some(isAssistant) ? await this.#store.readTree(session.key) : await this.#store.readPath(session.key);
@@ -60,23 +65,15 @@ export class SessionService {
     const placed = reconcile(tree, dialogue);
     if (placed.mode === "refused") throw refuse(placed);
     const { leafId, owner = run.principal.name } = tree;
-    const ownership = { sessionKey: session.key, agentId: run.agentId, owner };
-    const { parentId, input } = placed;
+    const { opened, fence } = run;
+    const ownership = { sessionKey: session.key, agentId: opened.agentId, owner, fence };
+    const { mode, parentId, input, conversation } = placed;
     return {
-      messages: [...sent.filter(isSystemMessage), ...placed.conversation],
+      messages: [...sent.filter(isSystemMessage), ...conversation],
+      mode,
+      historyLength: mode === "new" ? conversation.length - input.length : 0,
       memory: this.#store.memoryOf(ownership),
-      end: (added, isAnswered) =>
-        this.#store.appendTurn({
-          ...ownership,
-          runId: run.id,
-          leafId,
-          fence: run.fence,
-          endsLease: true,
-          parentId,
-          input,
-          added: isAnswered ? added : [],
-          isAnswered,
-        }),
+      begin: () => this.#store.beginTurns({ ...ownership, leafId, parentId, input, run: opened }),
     };
   }
 }

@@ -16,7 +16,7 @@ export interface SessionTurnsParts {
   readonly log: Logger;
 }
 
-/** The work is over in a moment, and its writes say themselves what they expect to find. */
+/** The work is over in a moment, and its writes show the lease themselves. */
 const ignoreLoss = (): void => undefined;
 
 export class SessionTurns {
@@ -26,8 +26,8 @@ export class SessionTurns {
     this.#parts = parts;
   }
 
-  /** Does `work` when it is its turn. Rejects with `session_busy` like a run that waited too long, or with the signal's reason. */
-  async take<T>(key: SessionKey, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** Does `work`, which is given the number of its lease, when it is its turn. Rejects with `session_busy` like a run that waited too long, or with the signal's reason. */
+  async take<T>(key: SessionKey, signal: AbortSignal, work: (fence: number) => Promise<T>): Promise<T> {
     const enteredAt = performance.now();
     const ticket = this.#parts.lanes.enter(key, signal);
     try {
@@ -47,7 +47,7 @@ export class SessionTurns {
   }
 
   /** Does `work` if nobody is at work on the session or waits for it; else undefined. */
-  async takeIfFree<T>(key: SessionKey, work: () => Promise<T>): Promise<T | undefined> {
+  async takeIfFree<T>(key: SessionKey, work: (fence: number) => Promise<T>): Promise<T | undefined> {
     if (this.#parts.lanes.isOccupied(key)) return undefined;
     const ticket: LaneTicket = this.#parts.lanes.enter(key, new AbortController().signal);
     try {
@@ -61,9 +61,9 @@ export class SessionTurns {
     }
   }
 
-  async #workUnder<T>(lease: SessionLease, work: () => Promise<T>): Promise<T> {
+  async #workUnder<T>(lease: SessionLease, work: (fence: number) => Promise<T>): Promise<T> {
     try {
-      return await work();
+      return await work(lease.fence);
     } finally {
       await lease.release().catch((thrown: unknown) => {
         this.#parts.log.warn({ err: thrown }, "the lease of a session could not be given back, and ends by itself");

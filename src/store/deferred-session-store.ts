@@ -5,7 +5,17 @@
  * Deliberately absent: retries. A database that could not be opened is tried again by the next use.
  */
 import type { GatewayError } from "../domain/errors.ts";
-import type { LeaseClaim, SessionKey, SessionMemory, SessionOwnership, SessionStore, TurnRecord } from "../domain/session.ts";
+import type { CompletionStore } from "../domain/kept-completion.ts";
+import type { RunStore } from "../domain/run-record.ts";
+import type {
+  LeaseClaim,
+  SessionKey,
+  SessionMemory,
+  SessionOwnership,
+  SessionStore,
+  TranscriptStart,
+  TranscriptWriter,
+} from "../domain/session.ts";
 import type { SessionCatalog } from "../domain/session-catalog.ts";
 import type { StoredTranscript } from "../domain/transcript-tree.ts";
 import { closedError } from "./store-errors.ts";
@@ -14,11 +24,21 @@ export class DeferredSessionStore implements SessionStore {
   readonly #open: () => Promise<SessionStore>;
   #opened: Promise<SessionStore> | undefined;
   #isClosed = false;
+  /** Waits for the database like everybody else, but opens none: where none is open no run of this process is kept. */
+  #cancelListener: (runId: string) => void = () => undefined;
   readonly catalog: SessionCatalog;
+  readonly runs: RunStore;
+  readonly completions: CompletionStore;
 
   constructor(open: () => Promise<SessionStore>) {
     this.#open = open;
     this.catalog = deferredCatalog(async () => (await this.#store()).catalog);
+    this.runs = deferredRuns(
+      async () => (await this.#store()).runs,
+      (listener) => (this.#cancelListener = listener),
+      (runId) => void this.#opened?.then((store) => store.runs.abandon(runId)).catch(() => undefined),
+    );
+    this.completions = deferredCompletions(async () => (await this.#store()).completions);
   }
 
   async ownerOf(sessionKey: SessionKey): Promise<string | undefined> {
@@ -33,8 +53,8 @@ export class DeferredSessionStore implements SessionStore {
     return (await this.#store()).readTree(sessionKey);
   }
 
-  async appendTurn(record: TurnRecord): Promise<void> {
-    await (await this.#store()).appendTurn(record);
+  async beginTurns(start: TranscriptStart): Promise<TranscriptWriter> {
+    return (await this.#store()).beginTurns(start);
   }
 
   memoryOf(session: SessionOwnership): SessionMemory {
@@ -66,11 +86,17 @@ export class DeferredSessionStore implements SessionStore {
   /** Once closed, nothing opens the database again; who came before that is served before it closes. */
   #store(): Promise<SessionStore> {
     if (this.#isClosed) return Promise.reject(closedError());
-    this.#opened ??= this.#open().catch((thrown: unknown) => {
+    this.#opened ??= this.#openNow().catch((thrown: unknown) => {
       this.#opened = undefined;
       throw thrown;
     });
     return this.#opened;
+  }
+
+  async #openNow(): Promise<SessionStore> {
+    const store = await this.#open();
+    store.runs.onCancelRequested((runId) => this.#cancelListener(runId));
+    return store;
   }
 }
 
@@ -80,11 +106,42 @@ function deferredCatalog(open: () => Promise<SessionCatalog>): SessionCatalog {
     find: async (key) => (await open()).find(key),
     readMessages: async (key, query) => (await open()).readMessages(key, query),
     ownCallsOf: async (key, runIds) => (await open()).ownCallsOf(key, runIds),
-    remove: async (key, owner) => (await open()).remove(key, owner),
-    empty: async (key, owner) => (await open()).empty(key, owner),
+    remove: async (key, owner, fence) => (await open()).remove(key, owner, fence),
+    empty: async (key, owner, fence) => (await open()).empty(key, owner, fence),
     measure: async (before) => (await open()).measure(before),
     listOldest: async (limit, before) => (await open()).listOldest(limit, before),
     listBranched: async (limit, after) => (await open()).listBranched(limit, after),
-    removeBranches: async (key, before) => (await open()).removeBranches(key, before),
+    removeBranches: async (key, before, fence) => (await open()).removeBranches(key, before, fence),
+  };
+}
+
+function deferredRuns(
+  open: () => Promise<RunStore>,
+  onCancelRequested: RunStore["onCancelRequested"],
+  abandon: RunStore["abandon"],
+): RunStore {
+  return {
+    open: async (run) => (await open()).open(run),
+    discard: async (runId) => (await open()).discard(runId),
+    end: async (ending) => (await open()).end(ending),
+    appendEvents: async (runId, events) => (await open()).appendEvents(runId, events),
+    readEvents: async (runId, after) => (await open()).readEvents(runId, after),
+    find: async (runId) => (await open()).find(runId),
+    requestCancel: async (runId) => (await open()).requestCancel(runId),
+    onCancelRequested,
+    abandon,
+    removeExpired: async (limit) => (await open()).removeExpired(limit),
+    measure: async () => (await open()).measure(),
+    removeOldest: async (limit) => (await open()).removeOldest(limit),
+  };
+}
+
+function deferredCompletions(open: () => Promise<CompletionStore>): CompletionStore {
+  return {
+    list: async (query) => (await open()).list(query),
+    find: async (runId) => (await open()).find(runId),
+    readInput: async (runId) => (await open()).readInput(runId),
+    setMetadata: async (runId, owner, metadata) => (await open()).setMetadata(runId, owner, metadata),
+    remove: async (runId, owner) => (await open()).remove(runId, owner),
   };
 }

@@ -18,7 +18,7 @@ import type Database from "libsql";
 /** Between two attempts to get a lock that is held elsewhere. */
 const pauseMs = 5;
 /** Prepared statements kept for reuse; the queries of the store are fewer. */
-const maxPrepared = 64;
+const maxPrepared = 128;
 
 export class LibsqlDialect extends SqliteDialect {
   readonly #database: Database.Database;

@@ -16,6 +16,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   "0003_session_owner": { up: addSessionOwner },
   "0004_leases": { up: createLeases },
   "0005_session_listing": { up: addSessionListing },
+  "0006_runs": { up: createRuns },
 };
 
 /** All pending steps in one transaction: the database is at the old state or at the new one, never between. */
@@ -138,4 +139,61 @@ async function createLeases(db: Kysely<unknown>): Promise<void> {
     .addColumn("next_owner", "text")
     .addColumn("renewals", "integer", (column) => column.notNull())
     .execute();
+}
+
+/** Until now nothing was kept of a run but its messages. */
+async function createRuns(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("runs")
+    .addColumn("id", "text", (column) => column.primaryKey().notNull())
+    .addColumn("agent_id", "text", (column) => column.notNull())
+    .addColumn("session_key", "text", (column) => column.notNull())
+    .addColumn("owner", "text", (column) => column.notNull())
+    .addColumn("model_name", "text", (column) => column.notNull())
+    .addColumn("model", "text", (column) => column.notNull())
+    .addColumn("is_background", "integer", (column) => column.notNull())
+    .addColumn("status", "text", (column) => column.notNull())
+    .addColumn("created_at", "text", (column) => column.notNull())
+    .addColumn("expires_at", "text", (column) => column.notNull())
+    .addColumn("ended_at", "text")
+    .addColumn("outcome", "text")
+    .addColumn("process", "text", (column) => column.notNull())
+    .addColumn("renewals", "integer", (column) => column.notNull().defaultTo(0))
+    .addColumn("is_cancel_requested", "integer", (column) => column.notNull().defaultTo(0))
+    .addColumn("idempotency_key", "text")
+    .addColumn("fingerprint", "text")
+    .addColumn("has_effects", "integer", (column) => column.notNull().defaultTo(0))
+    .addColumn("bytes", "integer", (column) => column.notNull().defaultTo(0))
+    .execute();
+  const keyed = db.schema.createIndex("runs_by_key").unique().on("runs").columns(["owner", "idempotency_key"]);
+  await keyed.where(sql.ref("idempotency_key"), "is not", null).execute();
+  await db.schema.createIndex("runs_at_work").on("runs").column("process").where(sql.ref("status"), "=", sql.lit("running")).execute();
+  await db.schema.createIndex("runs_by_expiry").on("runs").column("expires_at").execute();
+  await db.schema.createIndex("runs_by_session").on("runs").column("session_key").execute();
+  const withEvents = db.schema.createIndex("runs_with_events").on("runs").columns(["created_at", "id"]);
+  await withEvents.where(sql.ref("bytes"), ">", sql.lit(0)).execute();
+  await db.schema
+    .createTable("run_events")
+    .addColumn("run_id", "text", (column) => column.notNull().references("runs.id").onDelete("cascade"))
+    .addColumn("first_seq", "integer", (column) => column.notNull())
+    .addColumn("last_seq", "integer", (column) => column.notNull())
+    .addColumn("body", "text", (column) => column.notNull())
+    .addPrimaryKeyConstraint("run_events_by_seq", ["run_id", "first_seq"])
+    .execute();
+  await db.schema
+    .createTable("completions")
+    .addColumn("run_id", "text", (column) => column.primaryKey().notNull())
+    .addColumn("owner", "text", (column) => column.notNull())
+    .addColumn("agent_id", "text", (column) => column.notNull())
+    .addColumn("model_name", "text", (column) => column.notNull())
+    .addColumn("created_at", "text", (column) => column.notNull())
+    .addColumn("expires_at", "text", (column) => column.notNull())
+    .addColumn("metadata", "text", (column) => column.notNull())
+    .addColumn("result", "text", (column) => column.notNull())
+    .addColumn("input", "text", (column) => column.notNull())
+    .addColumn("bytes", "integer", (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex("completions_by_owner").on("completions").columns(["owner", "created_at", "run_id"]).execute();
+  await db.schema.createIndex("completions_by_age").on("completions").columns(["created_at", "run_id", "bytes"]).execute();
+  await db.schema.createIndex("completions_by_expiry").on("completions").column("expires_at").execute();
 }

@@ -14,13 +14,13 @@ import { openSqlite } from "./sqlite.ts";
 export async function openSessionStore(databasePath: string): Promise<SessionStore> {
   try {
     const db = openSqlite(databasePath);
+    const store = new StoredSessions(db);
     try {
       await migrateToLatest(db);
-      const store = new StoredSessions(db);
-      await store.freeDeadLeases();
+      await store.start();
       return store;
     } catch (error) {
-      await db.destroy();
+      await store.close();
       throw error;
     }
   } catch (error) {

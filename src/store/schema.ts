@@ -11,6 +11,9 @@ export interface StoreTables {
   messages: MessagesTable;
   memories: MemoriesTable;
   leases: LeasesTable;
+  runs: RunsTable;
+  run_events: RunEventsTable;
+  completions: CompletionsTable;
 }
 
 export interface SessionsTable {
@@ -33,7 +36,7 @@ export interface SessionsTable {
 /** What a list shows of a session. */
 export const sessionColumns = ["key", "agent_id", "owner", "created_at", "updated_at", "message_count", "bytes"] as const;
 
-/** Rows are only ever added: a transcript is a tree that grows, never one that is edited. */
+/** Rows are only ever added: a transcript is a tree that grows, never one that is edited. Their state changes once, when they are answered. */
 export interface MessagesTable {
   id: string;
   session_key: string;
@@ -70,4 +73,59 @@ export interface LeasesTable {
   next_owner: string | null;
   /** Counts up as long as the owner lives. */
   renewals: number;
+}
+
+/** A run that is kept, for as long as `expires_at` says. */
+export interface RunsTable {
+  id: string;
+  agent_id: string;
+  session_key: string;
+  /** The name of the principal that asked for it. */
+  owner: string;
+  model_name: string;
+  /** First the one that is asked first, then the one that was asked last. */
+  model: string;
+  is_background: 0 | 1;
+  status: "running" | "completed" | "failed" | "aborted" | "interrupted";
+  created_at: string;
+  expires_at: string;
+  ended_at: string | null;
+  /** The rest of its outcome, as JSON. Null while it is running and when it was interrupted. */
+  outcome: string | null;
+  /** The process that is at work on it, as `process-identity.ts` names it. */
+  process: string;
+  /** Counts up as long as that process lives. */
+  renewals: number;
+  /** Another process asks for its end. */
+  is_cancel_requested: 0 | 1;
+  /** One of the owner's runs has it at a time. */
+  idempotency_key: string | null;
+  fingerprint: string | null;
+  /** A tool was begun: noted with the event that says so. */
+  has_effects: 0 | 1;
+  /** Of its events, as `stored-bytes.ts` counts. */
+  bytes: number;
+}
+
+/** Events of one run that were written in one go. */
+export interface RunEventsTable {
+  run_id: string;
+  first_seq: number;
+  last_seq: number;
+  /** Array of events as JSON. */
+  body: string;
+}
+
+export interface CompletionsTable {
+  /** That of its run. */
+  run_id: string;
+  owner: string;
+  agent_id: string;
+  model_name: string;
+  created_at: string;
+  expires_at: string;
+  metadata: string;
+  result: string;
+  input: string;
+  bytes: number;
 }

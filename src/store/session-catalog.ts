@@ -83,12 +83,12 @@ export class StoredCatalog implements SessionCatalog {
     );
   }
 
-  async remove(key: SessionKey, owner: string): Promise<Removed | undefined> {
-    return this.#db.run((db) => removeSession(db, key, owner));
+  async remove(key: SessionKey, owner: string, fence?: number): Promise<Removed | undefined> {
+    return this.#db.run((db) => removeSession(db, key, owner, fence));
   }
 
-  async empty(key: SessionKey, owner: string): Promise<KeptSession | undefined> {
-    const row = await this.#db.run((db) => emptySession(db, key, owner));
+  async empty(key: SessionKey, owner: string, fence?: number): Promise<KeptSession | undefined> {
+    const row = await this.#db.run((db) => emptySession(db, key, owner, fence));
     return row && toSession(row);
   }
 
@@ -137,8 +137,8 @@ export class StoredCatalog implements SessionCatalog {
     return rows.map(({ key }) => key);
   }
 
-  removeBranches(key: SessionKey, before?: number): Promise<Removed> {
-    return this.#db.run((db) => removeBesidePath(db, key, before === undefined ? undefined : toText(before)));
+  removeBranches(key: SessionKey, before?: number, fence?: number): Promise<Removed> {
+    return this.#db.run((db) => removeBesidePath(db, key, before === undefined ? undefined : toText(before), fence));
   }
 }
 

@@ -10,9 +10,9 @@
 import type { Kysely, Transaction } from "kysely";
 
 import { GatewayError } from "../domain/errors.ts";
-import type { LeaseClaim, SessionKey, SessionLease, TurnRecord } from "../domain/session.ts";
+import type { LeaseClaim, SessionKey, SessionLease } from "../domain/session.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
-import { isDead, nameOwner } from "./process-identity.ts";
+import { isDead } from "./process-identity.ts";
 import type { LeasesTable, StoreTables } from "./schema.ts";
 
 /** A process that does not renew for so long has stopped, or cannot reach its database: it could not write either. */
@@ -30,15 +30,12 @@ interface Sighting extends Pick<LeasesTable, "owner" | "renewals"> {
   readonly since: number;
 }
 
-type LeaseUse = Pick<TurnRecord, "fence" | "endsLease">;
-
 type LeaseRow = Pick<Sighting, "fence" | "owner" | "renewals"> & Pick<LeasesTable, "next_owner">;
 
 export class SessionLeases {
   readonly #db: GuardedDatabase;
+  readonly #owner: string;
   readonly #longestSilenceMs: number;
-  /** Other stores of this process are others too. */
-  readonly #owner = nameOwner();
   /** By fence: what is told to whoever has the lease when it is lost. */
   readonly #held = new Map<number, (error: GatewayError) => void>();
   /** Those of them that are being given back: that their row is gone means nothing. */
@@ -46,8 +43,10 @@ export class SessionLeases {
   #renewal: NodeJS.Timeout | undefined;
   #isRenewing = false;
 
-  constructor(db: GuardedDatabase, longestSilenceMs: number = defaultLongestSilenceMs) {
+  /** `owner`: the name of whoever asks, as `process-identity.ts` gives it. */
+  constructor(db: GuardedDatabase, owner: string, longestSilenceMs: number = defaultLongestSilenceMs) {
     this.#db = db;
+    this.#owner = owner;
     this.#longestSilenceMs = longestSilenceMs;
   }
 
@@ -77,9 +76,9 @@ export class SessionLeases {
     return { attempt, withdraw: () => this.#withdraw(sessionKey) };
   }
 
-  /** `write` is a transaction that frees the lease, if `endsLease` says so: then nobody else has to. */
-  async endingWith({ fence, endsLease = false }: LeaseUse, write: () => Promise<void>): Promise<void> {
-    if (fence === undefined || !endsLease) return write();
+  /** `write` is a transaction that frees the lease, if there is one: then nobody else has to. */
+  async endingWith(fence: number | undefined, write: () => Promise<void>): Promise<void> {
+    if (fence === undefined) return write();
     this.#ending.add(fence);
     try {
       await write();
@@ -194,21 +193,21 @@ export class SessionLeases {
 }
 
 /** What a write is answered whose lease was lost. */
-export function leaseLost(): GatewayError {
-  return new GatewayError("session_busy", "Another process took over this session meanwhile; the run was not stored. Send it again.", {
+export function leaseLost(consequence = "the run was not stored"): GatewayError {
+  return new GatewayError("session_busy", `Another process took over this session meanwhile; ${consequence}. Send it again.`, {
     retryAfterMs: lostRetryAfterMs,
   });
 }
 
-/** Whether the lease of a turn, if it has one, is still had. It is given back where the turn ends it. */
-export async function showLease(trx: Transaction<StoreTables>, { fence, endsLease }: LeaseUse): Promise<boolean> {
+/** Whether the lease of a write, if it has one, is still had. */
+export async function showLease(trx: Transaction<StoreTables>, fence: number | undefined): Promise<boolean> {
   if (fence === undefined) return true;
-  if (endsLease) return freeLease(trx, fence);
   return (await trx.selectFrom("leases").where("fence", "=", fence).select("fence").executeTakeFirst()) !== undefined;
 }
 
-/** Hands it over to whoever is next. False when it was lost. */
-async function freeLease(trx: Transaction<StoreTables>, fence: number): Promise<boolean> {
+/** Like `showLease`; if there is one it is handed over to whoever is next. */
+export async function freeLease(trx: Transaction<StoreTables>, fence: number | undefined): Promise<boolean> {
+  if (fence === undefined) return true;
   const row = await trx.deleteFrom("leases").where("fence", "=", fence).returning(["session_key", "next_owner"]).executeTakeFirst();
   if (row?.next_owner) await insertLease(trx, row.session_key, row.next_owner);
   return row !== undefined;

@@ -5,6 +5,7 @@
  */
 import type { SessionMemory, SessionOwnership } from "../domain/session.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
+import { showLease } from "./session-leases.ts";
 import { isStorableText, MemoryRefused } from "./store-errors.ts";
 import { storedBytes } from "./stored-bytes.ts";
 
@@ -25,12 +26,13 @@ export class StoredMemory implements SessionMemory {
   async save(name: string, value: string): Promise<void> {
     refuseUnfit(name, value);
     const now = new Date().toISOString();
-    const { sessionKey: session_key, agentId: agent_id, owner } = this.#session;
+    const { sessionKey: session_key, agentId: agent_id, owner, fence } = this.#session;
     const counts = { message_count: 0, bytes: 0, branched_at: null };
     const session = { key: session_key, agent_id, owner, leaf_id: null, created_at: now, updated_at: now, ...counts };
     const memory = { id: this.#nextId(), session_key, name, value, updated_at: now };
     await this.#db.run((db) =>
       db.transaction().execute(async (trx) => {
+        if (!(await showLease(trx, fence))) throw new MemoryRefused("Not saved: another process has taken over this session.");
         // Locks the session's row, so that two writers cannot both count the last free place.
         const kept = await trx
           .insertInto("sessions")

@@ -10,7 +10,9 @@ import type { Kysely, Transaction } from "kysely";
 
 import type { Removed } from "../domain/session-catalog.ts";
 import { besidePath } from "./beside-path.ts";
+import { removeRunsOf } from "./run-removal.ts";
 import { type SessionsTable, sessionColumns, type StoreTables } from "./schema.ts";
+import { leaseLost, showLease } from "./session-leases.ts";
 import { rowOverheadBytes } from "./stored-bytes.ts";
 
 type SessionRow = Pick<SessionsTable, (typeof sessionColumns)[number]>;
@@ -20,8 +22,8 @@ const rowsPerStep = 500;
 const nodesPerRead = 2_000;
 
 /** Undefined when `owner` has no session of that key. */
-export function removeSession(db: Kysely<StoreTables>, key: string, owner: string): Promise<Removed | undefined> {
-  return db.transaction().execute(async (trx) => {
+export function removeSession(db: Kysely<StoreTables>, key: string, owner: string, fence?: number): Promise<Removed | undefined> {
+  return underLease(db, fence, async (trx) => {
     // An update, for what it locks and what it returns.
     const session = await trx
       .updateTable("sessions")
@@ -37,8 +39,8 @@ export function removeSession(db: Kysely<StoreTables>, key: string, owner: strin
   });
 }
 
-export function emptySession(db: Kysely<StoreTables>, key: string, owner: string): Promise<SessionRow | undefined> {
-  return db.transaction().execute(async (trx) => {
+export function emptySession(db: Kysely<StoreTables>, key: string, owner: string, fence?: number): Promise<SessionRow | undefined> {
+  return underLease(db, fence, async (trx) => {
     const session = await trx
       .updateTable("sessions")
       .set({ leaf_id: null, message_count: 0, bytes: 0, branched_at: null, updated_at: new Date().toISOString() })
@@ -59,16 +61,17 @@ async function removeContents(trx: Transaction<StoreTables>, key: string): Promi
     await otherWork();
   }
   await trx.deleteFrom("memories").where("session_key", "=", key).execute();
+  await removeRunsOf(trx, key);
 }
 
-/** Nothing is removed if the active leaf moves meanwhile. */
-export async function removeBesidePath(db: Kysely<StoreTables>, key: string, before: string | undefined): Promise<Removed> {
-  const session = await db.selectFrom("sessions").where("key", "=", key).select("leaf_id").executeTakeFirst();
-  if (!session) return { messages: 0, bytes: 0 };
-  const { removable, staying } = besidePath(await readNodes(db, key), session.leaf_id, before);
-  const bytes = removable.reduce((sum, node) => sum + node.bytes + rowOverheadBytes, 0);
-  return db.transaction().execute(async (trx) => {
-    const changed = await trx
+/** Reads and removes in one transaction, so that nothing comes to stand on what goes. */
+export function removeBesidePath(db: Kysely<StoreTables>, key: string, before?: string, fence?: number): Promise<Removed> {
+  return underLease(db, fence, async (trx) => {
+    const session = await trx.selectFrom("sessions").where("key", "=", key).select("leaf_id").executeTakeFirst();
+    if (!session) return { messages: 0, bytes: 0 };
+    const { removable, staying } = besidePath(await readNodes(trx, key), session.leaf_id, before);
+    const bytes = removable.reduce((sum, node) => sum + node.bytes + rowOverheadBytes, 0);
+    await trx
       .updateTable("sessions")
       .set((eb) => ({
         message_count: eb("message_count", "-", removable.length),
@@ -76,16 +79,25 @@ export async function removeBesidePath(db: Kysely<StoreTables>, key: string, bef
         ...(staying === 0 ? { branched_at: null } : {}),
       }))
       .where("key", "=", key)
-      .where("leaf_id", "is not distinct from", session.leaf_id)
-      .returning("key")
-      .executeTakeFirst();
-    if (!changed) return { messages: 0, bytes: 0 };
+      .execute();
     for (let start = 0; start < removable.length; start += rowsPerStep) {
       if (start > 0) await otherWork();
       const ids = removable.slice(start, start + rowsPerStep).map(({ id }) => id);
       await trx.deleteFrom("messages").where("id", "in", ids).execute();
     }
     return { messages: removable.length, bytes };
+  });
+}
+
+/** Whoever was held up and lost the session meanwhile must not take away what others stand on. */
+function underLease<T>(
+  db: Kysely<StoreTables>,
+  fence: number | undefined,
+  work: (trx: Transaction<StoreTables>) => Promise<T>,
+): Promise<T> {
+  return db.transaction().execute(async (trx) => {
+    if (!(await showLease(trx, fence))) throw leaseLost("nothing was removed");
+    return work(trx);
   });
 }
 

@@ -248,7 +248,7 @@ describe("a command line that is wrong exits 64 and runs nothing:", () => {
     ["an argument too many", ["agent", "--message", "hi", "there"], "too many arguments"],
     ["a timeout that is none", ["agent", "--message", "hi", "--timeout", "soon"], "A timeout is a number of seconds above 0."],
     ["a timeout of nothing", ["agent", "--message", "hi", "--timeout", "0"], "A timeout is a number of seconds above 0."],
-    ["an unknown command", ["agents"], "unknown command 'agents'"],
+    ["an unknown command", ["talk"], "unknown command 'talk'"],
   ])("%s", async (_, args, words) => {
     const asked = stub.requestCount;
     const { code, stdout, stderr } = await runCli(args, { folder });

@@ -185,32 +185,25 @@ describe("the end", () => {
     gateway.child.kill(signal);
     const { code, stderr } = await gateway.result;
     expect(code).toBe(0);
-    expect(stderr).toContain('"msg":"stopping"');
+    expect(stderr).toContain(`"signal":"${signal}","msg":"stopping: no new runs, those at work may end"`);
     await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow();
   });
 
-  test("comes also while a run is under way, whose caller sees a broken transfer", async () => {
+  test("by SIGKILL, while a run is under way, is a broken transfer to its caller", async () => {
     const held = await startHeldUpstream();
-    const { gateway: section, ...rest } = { gateway: { ...enabled, auth: { mode: "none" } }, ...onProvider(held.url) };
-    const gateway = await startGateway({
-      gateway: { ...enabled, auth: { mode: "none" } },
-      ...rest,
-      ...(section ? { gateway: section } : {}),
-    });
+    const gateway = await startGateway({ ...onProvider(held.url), gateway: { ...enabled, auth: { mode: "none" } } });
     const pending = fetch(`${gateway.url}/v1/chat/completions`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(say("hi", { stream: true, user: "ada" })),
+      body: JSON.stringify(say("hi", { stream: true })),
     });
     const exchange = await held.next();
     exchange.say("so far");
     const response = await pending;
-    gateway.child.kill("SIGTERM");
+    gateway.child.kill("SIGKILL");
     await expect(response.text()).rejects.toThrow("terminated");
     await exchange.aborted;
-    const { code, stderr } = await gateway.result;
-    expect(code).toBe(0);
-    expect(stderr).not.toContain("could not be kept");
+    await gateway.result;
   });
 
   test("leaves the home folder as it was: config, database and nothing else", async () => {

@@ -93,6 +93,13 @@ async function get(path: string, headers: Headers = {}, of = gateway): Promise<E
   return exchangeOf(await of.get(path, { ...headers }));
 }
 
+/** A gateway that was told to stop, with nothing left to do. */
+async function draining(): Promise<TestGateway> {
+  const stopping = await startGateway();
+  await stopping.program.drain();
+  return stopping;
+}
+
 /** A chat with the stub, which answers so. */
 function chatWith(script: StubScript, more: object = {}): Promise<Exchange> {
   stub.reply(script);
@@ -133,20 +140,62 @@ async function send(method: string, path: string, headers: Headers = {}, of = ga
   return exchangeOf(await fetch(`${of.url}${path}`, { method, headers: { ...bearer, ...headers } }));
 }
 
+async function sendMetadata(path: string, metadata: unknown, headers: Headers = {}, of = gateway): Promise<Exchange> {
+  const init = { method: "POST", headers: { ...bearer, ...json, ...headers }, body: JSON.stringify({ metadata }) };
+  return exchangeOf(await fetch(`${of.url}${path}`, init));
+}
+
 async function chatInSessionOfAnother(): Promise<Exchange> {
   const session = { "x-openclaw-session-key": "of-main" };
   await chat(say("hi"), session);
   return chat(say("hi"), { ...session, ...asLaptop });
 }
 
-async function stalledChat(): Promise<Exchange> {
+/** The second of two equal requests with one key. */
+async function chatAgain(body: object, key: string, headers: Headers = {}): Promise<Exchange> {
+  await chat(body, { "idempotency-key": key, ...headers });
+  return chat(body, { "idempotency-key": key, ...headers });
+}
+
+async function chatInConflict(): Promise<Exchange> {
+  await chat(say("hi"), { "idempotency-key": "taken" });
+  return chat(say("bye"), { "idempotency-key": "taken" });
+}
+
+/** What becomes of a chat that is at work when this is done to its run. */
+async function chatUntil(stop: (runId: string) => unknown): Promise<Exchange> {
+  stub.reply("hang");
+  const seen = stub.requestCount;
+  const pending = chat({ ...say("hi", { user: "stopped" }), model: "openclaw:remote" });
+  await stub.waitForRequest(seen + 1);
+  const { text } = await get("/v1/sessions/agent:remote:openai-user:stopped/messages?branches=true&order=desc&limit=1");
+  await stop((JSON.parse(text) as { data: { run_id: string }[] }).data[0]?.run_id ?? "");
+  return pending;
+}
+
+/** At a gateway of its own, which takes no more runs afterwards. */
+async function chatWhileStopping(): Promise<Exchange> {
+  const leaving = await startGateway({
+    agents: { defaults: { model: "stub/any" } },
+    models: { providers: { stub: { baseUrl: stub.url } } },
+  });
+  stub.reply("hang");
+  const seen = stub.requestCount;
+  const pending = chat(say("hi"), {}, leaving);
+  await stub.waitForRequest(seen + 1);
+  leaving.program.runs.stop();
+  return pending;
+}
+
+async function stalled(line = chatHead): Promise<Exchange> {
   const raw = await connectRaw(impatient.url);
-  raw.send(head(chatHead, { ...bearer, ...json, "content-length": "100" }), '{"model"');
+  raw.send(head(line, { ...bearer, ...json, "content-length": "100" }), '{"model"');
   const reply = await raw.reply();
   raw.destroy();
   return reply;
 }
 
+const background = { "x-openclaw-background": "true" };
 const streamed = { stream: true, stream_options: { include_usage: true } };
 const weather = { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } };
 const usage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14, prompt_tokens_details: { cached_tokens: 3 } };
@@ -170,6 +219,12 @@ const chatProvocations: readonly (readonly [status: number, how: string, provoke
   [200, "a stream with a call of the caller's tool", () => chatWith(called, { ...streamed, tools: [weather] })],
   [200, "a stream with a refusal", () => chatWith({ refusal: "No." }, { stream: true })],
   [200, "a stream that fails after it began", () => chatWith({ text: "half of it", chunks: 2, gapMs: 1, ending: "cut" }, { stream: true })],
+  [200, "an answer again", () => chatAgain(say("hi"), "answer")],
+  [200, "a stream again", () => chatAgain(say("hi", { stream: true }), "stream")],
+  [200, "a stream in the background", () => chat(say("what is 6 * 7?", streamed), background)],
+  [202, "a run in the background", () => chat(say("hi"), background)],
+  [202, "a run in the background again", () => chatAgain(say("hi"), "background", background)],
+  [400, "a key that is none", () => chat(say("hi"), { "idempotency-key": "two words" })],
   [400, "a broken request line", () => sendRaw(gateway.url, "POST /v1/chat/completions HTTP/1.1\r\nnonsense\r\n\r\n")],
   [400, "a broken body", () => chat("{")],
   [400, "a wrong field", () => chat(say("hi", { temperature: 5 }))],
@@ -183,8 +238,10 @@ const chatProvocations: readonly (readonly [status: number, how: string, provoke
   [404, "a session of somebody else's", chatInSessionOfAnother],
   [404, "an unknown model", () => chat(say("hi"), { "x-openclaw-model": "nobody/nothing" })],
   [404, "a disabled endpoint", () => chat(say("hi"), {}, disabled)],
-  [405, "a wrong method", () => get("/v1/chat/completions")],
-  [408, "a body that stops half-way", stalledChat],
+  [405, "a wrong method", () => send("PUT", "/v1/chat/completions")],
+  [408, "a body that stops half-way", stalled],
+  [409, "a key that another request had", chatInConflict],
+  [409, "a cancelled run", () => chatUntil((id) => send("POST", `/v1/runs/${id}/cancel`))],
   [413, "a body that is too large", () => sendRaw(gateway.url, head(chatHead, { ...bearer, ...json, "content-length": "30000000" }))],
   [415, "a body that is no JSON", () => chat("hi", { "content-type": "text/plain" })],
   [429, "a lock-out", () => chat(say("hi"), {}, lockedOut)],
@@ -197,6 +254,9 @@ const chatProvocations: readonly (readonly [status: number, how: string, provoke
   [502, "a provider that does not know us", () => chatWith({ status: 401, body: { error: { message: "who are you?" } } })],
   [502, "a provider that breaks off", () => chatWith({ text: "half of it", ending: "cut" })],
   [502, "a tool that was not called", () => chatWith({ text: "no" }, { tools: [weather], tool_choice: "required" })],
+  [502, "a failure again", () => (stub.reply({ status: 401, body: {} }), chatAgain({ ...say("hi"), model: "openclaw:remote" }, "failure"))],
+  [503, "a gateway that stops", chatWhileStopping],
+  [503, "a gateway that was told to stop", async () => chat(say("hi"), {}, await draining())],
   [503, "a store that is gone", () => chat(say("hi", { user: "민지" }), {}, broken)],
   [503, "a store that is gone, streamed", () => chat(say("hi", { user: "민지", stream: true }), {}, broken)],
   [504, "a provider that hangs", () => (stub.reply("hang"), chat({ ...say("hi"), model: "openclaw:remote" }, {}, hurried))],
@@ -204,6 +264,11 @@ const chatProvocations: readonly (readonly [status: number, how: string, provoke
 
 /** Of a session that there is before each of its uses. */
 const session = "/v1/sessions/known";
+/** Of a stored completion; what it stands for is there before each of its uses, by another id. */
+const completion = "/v1/chat/completions/chatcmpl-0";
+
+/** Of a run in the background, likewise. */
+const run = "/v1/runs/0";
 
 const pathOf: { readonly [operation: string]: string } = {
   listSessions: "/v1/sessions",
@@ -211,6 +276,14 @@ const pathOf: { readonly [operation: string]: string } = {
   listSessionMessages: `${session}/messages`,
   resetSession: `${session}/reset`,
   deleteSession: session,
+  listChatCompletions: "/v1/chat/completions",
+  getChatCompletion: completion,
+  updateChatCompletion: completion,
+  deleteChatCompletion: completion,
+  listChatCompletionMessages: `${completion}/messages`,
+  getRun: run,
+  cancelRun: `${run}/cancel`,
+  streamRunEvents: `${run}/events`,
   listModels: "/v1/models",
   getModel: "/v1/models/openclaw/main",
   getHealth: "/healthz",
@@ -219,9 +292,23 @@ const pathOf: { readonly [operation: string]: string } = {
   getDocs: "/docs",
 };
 
-const methodOf = (operation: string): string => ({ resetSession: "POST", deleteSession: "DELETE" })[operation] ?? "GET";
+const methodOf = (operation: string): string =>
+  /^delete/.test(operation) ? "DELETE" : /^(?:cancel|reset|update)/.test(operation) ? "POST" : "GET";
+
+async function storedPath(): Promise<string> {
+  const { id } = JSON.parse((await chat(say("hi", { store: true, metadata: { ticket: "4711" } }))).text) as { id: string };
+  return `/v1/chat/completions/${id}`;
+}
 
 async function askKnown(operation: string, path: string): Promise<Exchange> {
+  if (path.startsWith(run)) {
+    const { id } = JSON.parse((await chat(say("hi"), background)).text) as { id: string };
+    return send(methodOf(operation), path.replace(run, `/v1/runs/${id}`));
+  }
+  if (path.startsWith(completion)) {
+    const itsPath = path.replace(completion, await storedPath());
+    return operation === "updateChatCompletion" ? sendMetadata(itsPath, { ticket: "4711" }) : send(methodOf(operation), itsPath);
+  }
   if (path.startsWith(session)) await chat(say("hi"), { "x-openclaw-session-key": "known" });
   return send(methodOf(operation), path);
 }
@@ -246,15 +333,20 @@ const everywhere = Object.entries(pathOf).flatMap(([operation, path]): Provocati
 
 const sessionOperations = ["listSessions", "getSession", "listSessionMessages", "resetSession", "deleteSession"];
 
-const secured = ["listModels", "getModel", ...sessionOperations].flatMap((operation): Provocation[] => {
-  const path = pathOf[operation] as string;
-  const method = methodOf(operation);
-  return [
-    { operation, status: 401, how: "a wrong secret", provoke: () => send(method, path, { authorization: "Bearer wrong" }) },
-    { operation, status: 404, how: "a disabled endpoint", provoke: () => send(method, path, {}, disabled) },
-    { operation, status: 429, how: "a lock-out", provoke: () => send(method, path, {}, lockedOut) },
-  ];
-});
+const runOperations = ["getRun", "cancelRun", "streamRunEvents"];
+const completionOperations = Object.keys(pathOf).filter((operation) => /ChatCompletion/.test(operation));
+
+const secured = ["listModels", "getModel", ...sessionOperations, ...completionOperations, ...runOperations].flatMap(
+  (operation): Provocation[] => {
+    const path = pathOf[operation] as string;
+    const method = methodOf(operation);
+    return [
+      { operation, status: 401, how: "a wrong secret", provoke: () => send(method, path, { authorization: "Bearer wrong" }) },
+      { operation, status: 404, how: "a disabled endpoint", provoke: () => send(method, path, {}, disabled) },
+      { operation, status: 429, how: "a lock-out", provoke: () => send(method, path, {}, lockedOut) },
+    ];
+  },
+);
 
 const aboutSessions = sessionOperations.flatMap((operation): Provocation[] => {
   const method = methodOf(operation);
@@ -276,17 +368,73 @@ const aboutSessions = sessionOperations.flatMap((operation): Provocation[] => {
   ];
 });
 
+const aboutCompletions = completionOperations.flatMap((operation): Provocation[] => {
+  const path = pathOf[operation] as string;
+  const ask = (of: TestGateway): Promise<Exchange> =>
+    operation === "updateChatCompletion" ? sendMetadata(path, {}, {}, of) : send(methodOf(operation), path, {}, of);
+  return [
+    { operation, status: 503, how: "a store that is gone", provoke: () => ask(broken) },
+    ...(path.startsWith(completion) ? [{ operation, status: 404, how: "an unknown completion", provoke: () => ask(gateway) }] : []),
+  ];
+});
+
+const aboutRuns = runOperations.flatMap((operation): Provocation[] => {
+  const path = pathOf[operation] as string;
+  return [
+    { operation, status: 503, how: "a store that is gone", provoke: () => send(methodOf(operation), path, {}, broken) },
+    { operation, status: 404, how: "an unknown run", provoke: () => send(methodOf(operation), path) },
+  ];
+});
+
+/** The run of a request that was answered. */
+async function pathOfAnswered(): Promise<string> {
+  return `/v1/runs/${(await chat(say("hi"))).headers["x-openclaw-run-id"]}`;
+}
+
+const runProvocations: readonly (readonly [operation: string, status: number, how: string, provoke: () => Promise<Exchange>])[] = [
+  ["getRun", 200, "a run that was answered", async () => get(await pathOfAnswered())],
+  [
+    "getRun",
+    200,
+    "a run that failed",
+    async () => get(`/v1/runs/${(await chatWith({ text: "half", ending: "cut" })).headers["x-openclaw-run-id"]}`),
+  ],
+  ["cancelRun", 200, "a run that is over", async () => send("POST", `${await pathOfAnswered()}/cancel`)],
+  ["streamRunEvents", 400, "a run whose events are not kept", async () => get(`${await pathOfAnswered()}/events`)],
+  ["streamRunEvents", 400, "a number before the first", () => get(`${run}/events?starting_after=-1`)],
+];
+
+const updateHead = `POST ${completion}`;
+const updateProvocations: readonly (readonly [status: number, how: string, provoke: () => Promise<Exchange>])[] = [
+  [200, "no metadata any more", async () => sendMetadata(await storedPath(), null)],
+  [400, "a value that is no text", () => sendMetadata(completion, { ticket: 4711 })],
+  [408, "a body that stops half-way", () => stalled(updateHead)],
+  [413, "a body that is too large", () => sendRaw(gateway.url, head(updateHead, { ...bearer, ...json, "content-length": "30000000" }))],
+  [415, "a body that is no JSON", () => sendMetadata(completion, {}, { "content-type": "text/plain" })],
+];
+
 const provocations: readonly Provocation[] = [
   ...chatProvocations.map(([status, how, provoke]) => ({ operation: "createChatCompletion", status, how, provoke })),
+  ...updateProvocations.map(([status, how, provoke]) => ({ operation: "updateChatCompletion", status, how, provoke })),
   ...everywhere,
   ...secured,
   ...aboutSessions,
+  ...aboutCompletions,
+  ...aboutRuns,
+  ...runProvocations.map(([operation, status, how, provoke]) => ({ operation, status, how, provoke })),
+  { operation: "listChatCompletions", status: 400, how: "an unknown cursor", provoke: () => get("/v1/chat/completions?after=x") },
   { operation: "listSessions", status: 400, how: "a page of nothing", provoke: () => get("/v1/sessions?limit=0") },
   { operation: "listSessionMessages", status: 400, how: "an unknown message", provoke: () => get("/v1/sessions/tools/messages?after=x") },
   { operation: "listSessionMessages", status: 200, how: "with branches", provoke: () => get("/v1/sessions/tools/messages?branches=true") },
   { operation: "getModel", status: 400, how: "a malformed percent-encoding", provoke: () => get("/v1/models/%zz") },
   { operation: "getModel", status: 404, how: "an unknown agent", provoke: () => get("/v1/models/openclaw/gamma") },
   { operation: "getReadiness", status: 503, how: "a store that is gone", provoke: () => get("/readyz", {}, broken) },
+  {
+    operation: "getReadiness",
+    status: 503,
+    how: "a gateway that was told to stop",
+    provoke: async () => get("/readyz", {}, await draining()),
+  },
 ];
 
 describe("a reply keeps the contract", () => {

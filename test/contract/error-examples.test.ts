@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import Database from "libsql";
 import { errorReply } from "../../src/http/errors.ts";
 import { contract, type ErrorBody, exchangeOf } from "../support/contract-check.ts";
-import { say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
+import { makeFolder, say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
 import { connectRaw, head, sendRaw } from "../support/raw-http.ts";
 import { startStubUpstream, type StubScript, type StubUpstream } from "../support/stub-upstream.ts";
 
@@ -105,6 +105,12 @@ async function get(path: string, headers: { [name: string]: string } = {}, of = 
   return (await exchangeOf(await of.get(path, headers))).text;
 }
 
+async function update(body: object): Promise<string> {
+  const text = JSON.stringify(body);
+  const headers = { ...bearer, ...json, "content-length": String(Buffer.byteLength(text)) };
+  return raw(head("POST /v1/chat/completions/chatcmpl-0", headers), text);
+}
+
 async function raw(...pieces: string[]): Promise<string> {
   return (await sendRaw(gateway.url, ...pieces)).text;
 }
@@ -140,6 +146,68 @@ async function deleteAtWork(): Promise<string> {
   leave.abort();
   await first;
   return said;
+}
+
+/** What becomes of a chat that is at work when this is done to its run. */
+async function chatUntil(stop: (runId: string) => unknown): Promise<string> {
+  stub.reply("hang");
+  const seen = stub.requestCount;
+  const pending = chat(say("hi", { user: "stopped" }));
+  await stub.waitForRequest(seen + 1);
+  const messages = await get("/v1/sessions/openai-user:stopped/messages?branches=true&order=desc&limit=1");
+  await stop((JSON.parse(messages) as { data: { run_id: string }[] }).data[0]?.run_id ?? "");
+  return pending;
+}
+
+/** At a gateway of its own, which takes no more runs afterwards. */
+async function chatWhileStopping(): Promise<string> {
+  const leaving = await startGateway({
+    agents: { defaults: { model: "stub/any" } },
+    models: { providers: { stub: { baseUrl: stub.url } } },
+  });
+  stub.reply("hang");
+  const seen = stub.requestCount;
+  const pending = chat(say("hi"), {}, leaving);
+  await stub.waitForRequest(seen + 1);
+  leaving.program.runs.stop();
+  return pending;
+}
+
+/** A gateway that was told to stop, with nothing left to do. */
+async function draining(): Promise<TestGateway> {
+  const stopping = await startGateway();
+  await stopping.program.drain();
+  return stopping;
+}
+
+async function chatInConflict(): Promise<string> {
+  const headers = { "idempotency-key": "taken" };
+  await chat({ ...say("hi"), model: "openclaw:beta" }, headers);
+  return chat({ ...say("bye"), model: "openclaw:beta" }, headers);
+}
+
+/** After a tool had acted, so that it is not simply done again. */
+async function chatAfterInterruption(): Promise<string> {
+  const folder = await makeFolder();
+  const config = {
+    agents: { entries: { main: { default: true, model: "local/qwen3", tools: ["calculator"] } } },
+    models: { providers: { local: { baseUrl: stub.url } } },
+  };
+  const headers = { "idempotency-key": "interrupted" };
+  const first = await startGateway(config, { folder });
+  stub.reply({ toolCalls: [{ name: "calculator", arguments: '{"expression":"6*7"}' }] }, "hang");
+  const seen = stub.requestCount;
+  const left = chat(say("hi"), headers, first).catch(() => undefined);
+  await stub.waitForRequest(seen + 2);
+  await first.close();
+  await left;
+  return chat(say("hi"), headers, await startGateway(config, { folder }));
+}
+
+/** A run that is not in the background. */
+async function eventsOfAnswered(): Promise<string> {
+  const id = (await gateway.chat({ ...say("hi"), model: "openclaw:beta" })).headers.get("x-openclaw-run-id");
+  return get(`/v1/runs/${id}/events`);
 }
 
 async function chatInSessionOfAnother(): Promise<string> {
@@ -197,19 +265,33 @@ const provocations: { readonly [name: string]: () => Promise<string> | string } 
   "ChatTooManyRequests.busy": () => chatTwice({ user: "busy" }),
   "ChatTooManyRequests.full": () => chatTwice({}, narrow),
   "ChatTooManyRequests.upstream": () => (stub.reply(rateLimited), chat({ ...say("hi"), model: "openclaw:beta" })),
+  "ChatConflict.otherRequest": chatInConflict,
+  "ChatConflict.cancelled": () => chatUntil((id) => raw(head(`POST /v1/runs/${id}/cancel`, bearer))),
+  "ChatUnavailable.draining": chatWhileStopping,
+  "ChatUnavailable.stopping": async () => chat(say("hi"), {}, await draining()),
+  "NotReady.draining": async () => get("/readyz", {}, await draining()),
+  "RunNotFound.unknown": () => get("/v1/runs/nowhere"),
+  "RunEventsBadRequest.outOfRange": () => get("/v1/runs/nowhere/events?starting_after=-1"),
+  "RunEventsBadRequest.wrongType": () => get("/v1/runs/nowhere/events?starting_after=last"),
+  "RunEventsBadRequest.notKept": eventsOfAnswered,
   "BadQuery.outOfRange": () => get("/v1/sessions?limit=500"),
   "BadQuery.wrongType": () => get("/v1/sessions?limit=many"),
   "BadQuery.unknownCursor": () => get("/v1/sessions?after=nowhere"),
+  "CompletionNotFound.unknown": () => get("/v1/chat/completions/chatcmpl-5f0c7d1e9a344b6f8a52c1d0e7b3f946"),
+  "BadMetadata.missing": () => update({}),
+  "BadMetadata.wrongType": () => update({ metadata: { ticket: 4711 } }),
+  "BadMetadata.longKey": () => update({ metadata: { ["x".repeat(65)]: "4711" } }),
   "SessionNotFound.unknown": () => get("/v1/sessions/nowhere"),
   "SessionTooManyRequests.busy": deleteAtWork,
   "HeadersTooLarge.tooLarge": () => raw(head("GET /healthz", { "x-big": "a".repeat(256 * 1024) })),
   // No request is known that makes the gateway fail; what any unforeseen exception becomes is known.
   "InternalError.internal": () => JSON.stringify(errorReply(new TypeError("x is not a function")).body),
   "InternalError.maxTurns": () => chat(say("what is 6 * 7?"), {}, hurried),
+  "InternalError.interrupted": chatAfterInterruption,
   "BadGateway.upstream": () => chatWith({ text: "half of it", ending: "cut" }),
   "BadGateway.toolChoice": () => chatWith({ text: "no" }, { tools: [weather], tool_choice: "required" }),
   "BadGateway.responseFormat": () => chatWith({ text: '{"name": 7}' }, { response_format: colour }),
-  "StoreUnavailable.store": () => chat(say("hi", { user: "민지" }), {}, broken),
+  "examples.StoreUnavailable": () => chat(say("hi", { user: "민지" }), {}, broken),
   "GatewayTimeout.run": () => chatWithHanging("brief"),
   "GatewayTimeout.upstream": () => chatWithHanging("slow"),
   "examples.EndpointDisabled": () => get("/v1/models", {}, disabled),

@@ -75,7 +75,7 @@ const twists: readonly ((body: JsonObject) => void)[] = [
   (body) => addMessages(body, { role: "user", content: "What is (6 * 7) / 2?" }),
   (body) => addMessages(body, { role: "user", content: "Remember that my name is Ada." }),
   (body) =>
-    Object.assign(body, { n: 1, logprobs: false, store: false, modalities: ["text"], response_format: { type: "text" }, audio: null }),
+    Object.assign(body, { n: 1, logprobs: false, store: true, modalities: ["text"], response_format: { type: "text" }, audio: null }),
   (body) => Object.assign(body, { max_tokens: 1, stop: ["", "o", " "], parallel_tool_calls: false }),
   (body) => Object.assign(body, { stream: true, stream_options: { include_usage: true } }),
   (body) => Object.assign(body, { constructor: { prototype: {} }, toString: null, extra: nested(1000) }),

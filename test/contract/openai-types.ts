@@ -6,7 +6,7 @@
  * Deliberately absent: bounds and patterns, which types do not have; the examples and the validator check those.
  */
 import type OpenAI from "openai";
-import type { components } from "../../generated/openapi.ts";
+import type { components, operations } from "../../generated/openapi.ts";
 import type { ErrorCode } from "../../src/domain/errors.ts";
 
 type Schemas = components["schemas"];
@@ -24,9 +24,21 @@ type Expect<Difference extends true> = Difference;
 export type Replies = [
   Assignable<OpenAI.Chat.ChatCompletion, Schemas["ChatCompletion"]>,
   Assignable<OpenAI.Chat.ChatCompletionChunk, Schemas["ChatCompletionChunk"]>,
+  Assignable<OpenAI.Chat.ChatCompletion[], Schemas["ChatCompletionList"]["data"]>,
+  Assignable<OpenAI.Chat.ChatCompletionDeleted, Schemas["ChatCompletionDeleted"]>,
+  // Theirs knows the role of a reply only, though it stands for a message of the request.
+  Assignable<Omit<OpenAI.Chat.ChatCompletionStoreMessage, "role">, Schemas["ChatCompletionMessage"]>,
   Assignable<OpenAI.CompletionUsage, Schemas["Usage"]>,
   Assignable<OpenAI.Model, Schemas["Model"]>,
   Assignable<OpenAI.Model[], Schemas["ModelList"]["data"]>,
+];
+
+// Stored completions are asked for in the same words.
+type Query<Id extends keyof operations> = NonNullable<operations[Id]["parameters"]["query"]>;
+export type StoredCompletionRequests = [
+  Expect<Same<keyof OpenAI.Chat.ChatCompletionListParams, keyof Query<"listChatCompletions">>>,
+  Expect<Same<keyof OpenAI.Chat.Completions.MessageListParams, keyof Query<"listChatCompletionMessages">>>,
+  Assignable<Schemas["ChatCompletionUpdate"], OpenAI.Chat.ChatCompletionUpdateParams>,
 ];
 
 // The request has the same fields, none missing and none of our own.

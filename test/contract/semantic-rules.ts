@@ -65,7 +65,6 @@ export const bodyRules: readonly Rule[] = [
   ...refusedFields.map(refusedField),
   refusedValue("n", (value) => value !== null && value !== 1, 2),
   refusedValue("logprobs", (value) => value === true, true),
-  refusedValue("store", (value) => value === true, true),
   refusedValue("modalities", (value) => Array.isArray(value) && value.includes("audio"), ["text", "audio"]),
   {
     name: "'stream_options' needs 'stream': true",

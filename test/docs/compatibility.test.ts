@@ -36,7 +36,6 @@ const values: { readonly [field: string]: unknown } = {
   modalities: ["audio"],
   logprobs: true,
   top_logprobs: 1,
-  store: true,
   metadata: { a: "b" },
   audio: { format: "wav", voice: "a" },
   prediction: { type: "content", content: "a" },

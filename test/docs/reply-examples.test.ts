@@ -13,7 +13,7 @@ type Examples = { readonly [name: string]: { readonly value: unknown } };
 interface Operation {
   readonly operationId: string;
   readonly requestBody?: { readonly content: { readonly [type: string]: { readonly examples: Examples } } };
-  readonly responses: { readonly "200": { readonly content: { readonly [type: string]: { readonly examples: Examples } } } };
+  readonly responses: { readonly [status: string]: { readonly content: { readonly [type: string]: { readonly examples: Examples } } } };
 }
 
 const operations = Object.values(contract["paths"] as unknown as { [path: string]: { [method: string]: Operation } })
@@ -21,12 +21,15 @@ const operations = Object.values(contract["paths"] as unknown as { [path: string
   .filter(({ operationId }) => operationId !== undefined);
 
 const shown = operations.flatMap(({ operationId, responses }) =>
-  Object.entries(responses["200"].content).flatMap(([type, { examples }]) =>
-    Object.entries(examples).map(([name, { value }]) => ({ example: `${operationId} ${type} ${name}`, value })),
-  ),
+  Object.entries(responses)
+    .filter(([status]) => status.startsWith("2"))
+    .flatMap(([, { content }]) => Object.entries(content))
+    .flatMap(([type, { examples }]) =>
+      Object.entries(examples).map(([name, { value }]) => ({ example: `${operationId} ${type} ${name}`, value })),
+    ),
 );
-const requests = operations.flatMap(({ requestBody }) =>
-  Object.entries(requestBody?.content["application/json"]?.examples ?? {}).map(([name, { value }]) => ({ name, value })),
+const requests = operations.flatMap(({ operationId, requestBody }) =>
+  Object.entries(requestBody?.content["application/json"]?.examples ?? {}).map(([name, { value }]) => ({ operationId, name, value })),
 );
 
 let stub: StubUpstream;
@@ -37,7 +40,11 @@ beforeAll(async () => {
   gateway = await startGateway({
     agents: { defaults: { model: "stub/any" }, entries: { main: { default: true, tools: ["calculator"] }, beta: {} } },
     models: {
-      providers: { stub: { baseUrl: stub.url }, priced: { baseUrl: stub.url, models: [{ id: "any", cost: { input: 5, output: 15 } }] } },
+      providers: {
+        stub: { baseUrl: stub.url },
+        local: { baseUrl: stub.url, models: [{ id: "qwen3" }] },
+        priced: { baseUrl: stub.url, models: [{ id: "any", cost: { input: 5, output: 15 } }] },
+      },
     },
   });
 });
@@ -104,6 +111,20 @@ async function json(path: string, method = "GET"): Promise<unknown[]> {
   return [await (await fetch(`${gateway.url}${path}`, { method, headers })).json()];
 }
 
+/** A run in the background, after which nothing is kept in its session. */
+async function runInBackground(script: StubScript, ask: (id: string) => Promise<unknown[]>): Promise<unknown[]> {
+  stub.reply(script);
+  const seen = stub.requestCount;
+  const headers = { "x-openclaw-background": "true", "x-openclaw-session-key": "project-7", "x-openclaw-model": "local/qwen3" };
+  const begun = (await (await gateway.chat(say("hi"), headers)).json()) as { id: string };
+  await stub.waitForRequest(seen + 1);
+  if (script !== "hang") await (await gateway.get(`/v1/runs/${begun.id}/events`)).text();
+  const said = [begun, ...(await ask(begun.id))];
+  await json(`/v1/runs/${begun.id}/cancel`, "POST");
+  await json("/v1/sessions/project-7", "DELETE");
+  return said;
+}
+
 /** After one turn in the only session there is. */
 async function aboutSession(ask: () => Promise<unknown[]>): Promise<unknown[]> {
   await json("/v1/sessions/project-7", "DELETE");
@@ -112,8 +133,28 @@ async function aboutSession(ask: () => Promise<unknown[]>): Promise<unknown[]> {
   return ask();
 }
 
+/** The id of the only stored completion there is. */
+async function storeCompletion(metadata: object): Promise<string> {
+  const [{ data }] = (await json("/v1/chat/completions?limit=100")) as [{ data: { id: string }[] }];
+  for (const { id } of data) await json(`/v1/chat/completions/${id}`, "DELETE");
+  const [{ id }] = (await reply(greeting, { store: true, metadata })) as [{ id: string }];
+  return id;
+}
+
+async function aboutCompletion(rest = "", method = "GET"): Promise<unknown[]> {
+  return json(`/v1/chat/completions/${await storeCompletion({ ticket: "4711" })}${rest}`, method);
+}
+
+async function update(body: unknown): Promise<Response> {
+  const headers = { authorization: `Bearer ${testToken}`, "content-type": "application/json" };
+  const path = `/v1/chat/completions/${await storeCompletion({})}`;
+  return fetch(`${gateway.url}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
 const chat = "createChatCompletion application/json";
 const stream = "createChatCompletion text/event-stream";
+const followed = "streamRunEvents text/event-stream";
+const eventsOf = async (id: string): Promise<unknown[]> => chunksOf(await gateway.get(`/v1/runs/${id}/events`));
 /** What the gateway sent when it was asked for this; the example is one of them. */
 const provocations: { readonly [example: string]: () => Promise<unknown[]> } = {
   [`${chat} text`]: () => reply(greeting),
@@ -141,17 +182,35 @@ const provocations: { readonly [example: string]: () => Promise<unknown[]> } = {
   "listSessionMessages application/json turn": () => aboutSession(() => json("/v1/sessions/project-7/messages")),
   "deleteSession application/json deleted": () => aboutSession(() => json("/v1/sessions/project-7", "DELETE")),
   "resetSession application/json emptied": () => aboutSession(() => json("/v1/sessions/project-7/reset", "POST")),
+  "listChatCompletions application/json one": async () => {
+    await storeCompletion({ ticket: "4711" });
+    return json("/v1/chat/completions?metadata[ticket]=4711");
+  },
+  "getChatCompletion application/json stored": () => aboutCompletion(),
+  "updateChatCompletion application/json labelled": async () => [
+    await (await update({ metadata: { ticket: "4711", team: "blue" } })).json(),
+  ],
+  "deleteChatCompletion application/json deleted": () => aboutCompletion("", "DELETE"),
+  "listChatCompletionMessages application/json question": () => aboutCompletion("/messages"),
+  [`${chat} background`]: () => runInBackground("hang", () => Promise.resolve([])),
+  "getRun application/json running": () => runInBackground("hang", (id) => json(`/v1/runs/${id}`)),
+  "getRun application/json completed": () => runInBackground(greeting, (id) => json(`/v1/runs/${id}`)),
+  "getRun application/json failed": () => runInBackground({ text: "half", ending: "cut" }, (id) => json(`/v1/runs/${id}`)),
+  "cancelRun application/json cancelled": () => runInBackground("hang", (id) => json(`/v1/runs/${id}/cancel`, "POST")),
+  [`${followed} role`]: () => runInBackground(greeting, eventsOf),
+  [`${followed} text`]: () => runInBackground(pieces({ content: "Hello! " }, { content: "What can I do for you?" }), eventsOf),
+  [`${followed} usage`]: () => runInBackground(greeting, eventsOf),
   "getHealth application/json alive": () => json("/healthz"),
   "getReadiness application/json ready": () => json("/readyz"),
 };
 
 /** Without what is new each time. */
 function masked(value: unknown): unknown {
-  const text = JSON.stringify(value).replaceAll(/"chatcmpl-[0-9a-f]+"/g, '"chatcmpl-"');
+  const text = JSON.stringify(value).replaceAll(/"chatcmpl-[0-9a-f]+(-\d+)?"/g, '"chatcmpl-$1"');
   const ids = text
     .replaceAll(/"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}"/g, '"message"')
-    .replaceAll(/"run_id":"[0-9a-f]{32}"/g, '"run_id":"run"');
-  return JSON.parse(ids.replaceAll(/"(created|last_active_at|bytes)":[1-9]\d*/g, '"$1":1')) as unknown;
+    .replaceAll(/"(run_)?id":"[0-9a-f]{32}"/g, '"$1id":"run"');
+  return JSON.parse(ids.replaceAll(/"(created|ended_at|last_active_at|bytes)":[1-9]\d*/g, '"$1":1')) as unknown;
 }
 
 test.each(shown.filter(({ example }) => !example.endsWith(" beginning")))(
@@ -169,7 +228,11 @@ test("the documents begin as the contract shows", async () => {
   expect((await (await gateway.get("/docs")).text()).trimStart().toLowerCase()).toMatch(/^<!doctype html>/);
 });
 
-test.each(requests)("the gateway takes the request that the contract shows as $name", async ({ value }) => {
+test.each(requests)("the gateway takes the request that the contract shows as $operationId $name", async ({ operationId, value }) => {
+  if (operationId === "updateChatCompletion") {
+    expect((await update(value)).status).toBe(200);
+    return;
+  }
   const { tool_choice: choice, response_format: format } = value as { tool_choice?: string; response_format?: object };
   stub.reply(choice === "required" ? call : format ? { text: '{"name":"blue"}' } : greeting);
   const { status } = await gateway.chat(value);

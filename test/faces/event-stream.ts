@@ -65,12 +65,12 @@ export async function foldStream(response: Response): Promise<Folded> {
   return fold(await new StreamReader(response).rest());
 }
 
-/** Throws on anything that is neither a comment nor an unnamed event. */
+/** Throws on anything that is neither a comment nor an unnamed event, with or without a number. */
 export function fold(stream: string): Folded {
   const events = stream.split("\n\n");
   if (events.pop() !== "") throw new Error(`The stream does not end with an empty line:\n${stream}`);
   const comments = events.filter((event) => event.startsWith(":"));
-  const data = events.filter((event) => !event.startsWith(":")).map((event) => event.replace(/^data: /, ""));
+  const data = events.filter((event) => !event.startsWith(":")).map((event) => event.replace(/^(?:id: \d+\n)?data: /, ""));
   const isDone = data.indexOf("[DONE]") === data.length - 1 && data.length > 0;
   const chunks = data.filter((line) => line !== "[DONE]").map((line) => JSON.parse(line) as Chunk);
   const deltas = chunks.flatMap((chunk) => chunk.choices ?? []).map((choice) => choice.delta as WireDelta);

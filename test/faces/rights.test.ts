@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { runCli } from "../support/cli.ts";
 import { say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
+import { RpcClient, RpcFailure } from "../support/rpc-client.ts";
 import { startStubUpstream, type StubUpstream } from "../support/stub-upstream.ts";
 
 const secrets: { readonly [name: string]: string } = { main: testToken, laptop: "secret-of-the-laptop", phone: "p", old: "o" };
@@ -56,19 +57,45 @@ async function overHttp({ as, agent, model, sessionKey }: Wish, text: string): P
   };
 }
 
-async function onCommandLine({ as, agent, model, sessionKey }: Wish, text: string): Promise<Outcome> {
+const onCommandLine = (wish: Wish, text: string): Promise<Outcome> =>
+  byCommand(["--config", gateway.configPath, "--as", wish.as], wish, text);
+
+const throughGateway = (wish: Wish, text: string): Promise<Outcome> =>
+  byCommand(["--url", gateway.url, "--token", secrets[wish.as]!], wish, text);
+
+async function byCommand(who: readonly string[], { agent, model, sessionKey }: Wish, text: string): Promise<Outcome> {
   const flags = Object.entries({ "--agent": agent, "--model": model, "--session-key": sessionKey });
   const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
-  const always = ["agent", "--config", gateway.configPath, "--json", "--as", as, "--message", text];
+  const always = ["agent", ...who, "--json", "--message", text];
   const { code, stdout, stderr } = await runCli([...always, ...given], { folder: gateway.folder });
   const { error, sessionKey: session } = JSON.parse(stdout) as Outcome;
   expect({ code, stderr }).toEqual({ code: error ? 1 : 0, stderr: "" });
   return { ...(error ? { error } : {}), ...(session === undefined ? {} : { sessionKey: session }) };
 }
 
+async function overWebSocket({ as, agent, model, sessionKey }: Wish, text: string): Promise<Outcome> {
+  try {
+    const client = await RpcClient.connect(gateway.url, { auth: { token: secrets[as] } });
+    const { result } = await client.request("agent", {
+      message: text,
+      ...(agent === undefined ? {} : { agentId: agent }),
+      ...(model === undefined ? {} : { model }),
+      ...(sessionKey === undefined ? {} : { sessionKey }),
+    });
+    await client.close();
+    return { sessionKey: result.sessionKey };
+  } catch (thrown) {
+    if (!(thrown instanceof RpcFailure)) throw thrown;
+    // Before a connection is open, clients are told in words of their own which secret was no good.
+    return { error: { code: thrown.detail.startsWith("AUTH_") ? "invalid_api_key" : thrown.detail, message: thrown.message } };
+  }
+}
+
 const faces = [
   { face: "HTTP", ask: overHttp },
+  { face: "WebSocket", ask: overWebSocket },
   { face: "the command line", ask: onCommandLine },
+  { face: "the command line, through the gateway", ask: throughGateway },
 ] as const;
 
 describe.each(faces)("over $face a token", ({ ask }) => {
@@ -113,8 +140,11 @@ describe.each(faces)("over $face a token", ({ ask }) => {
 describe.each([
   { first: faces[0], second: faces[1] },
   { first: faces[1], second: faces[0] },
+  { first: faces[0], second: faces[2] },
+  { first: faces[2], second: faces[0] },
+  { first: faces[2], second: faces[3] },
 ])("a session that was begun over $first.face", ({ first, second }) => {
-  const sessionKey = `begun-${first.ask.name}`;
+  const sessionKey = `begun-${first.ask.name}-${second.ask.name}`;
   const read = (): unknown => (stub.requests.at(-1)?.body as { messages: { content: string }[] }).messages.map(({ content }) => content);
 
   test("is gone on with over $second.face by its owner and by the gateway's own, and by nobody else", async () => {

@@ -22,7 +22,7 @@ interface Scenario {
 const message = "Say something.";
 const asked = { role: "user", content: message };
 const once = { input: 9, output: 5 };
-const spoken = { reasoning: "", refusal: "", finishReason: "stop", usage: once };
+const spoken = { reasoning: "", refusal: "", finishReason: "stop", tools: [], usage: once };
 const call = (id: string, name: string, args: object) => ({ id, name, arguments: JSON.stringify(args) });
 const wire = ({ id, name, arguments: text }: ReturnType<typeof call>) => ({ id, type: "function", function: { name, arguments: text } });
 
@@ -43,7 +43,7 @@ const scenarios: readonly Scenario[] = [
     it: "the agent's own calculator over several turns, whose texts are joined by a blank line",
     isAboutText: true,
     turns: [{ text: "Let me see.", toolCalls: [sum] }, { toolCalls: [next] }, { text: "It is 43." }],
-    answer: { ...spoken, text: "Let me see.\n\nIt is 43.", usage: { input: 27, output: 15 } },
+    answer: { ...spoken, text: "Let me see.\n\nIt is 43.", tools: ["calculator", "calculator"], usage: { input: 27, output: 15 } },
     transcript: [
       asked,
       { role: "assistant", content: "Let me see.", tool_calls: [wire(sum)] },
@@ -56,7 +56,7 @@ const scenarios: readonly Scenario[] = [
   {
     it: "the agent's own memory, saved and recalled in one run",
     turns: [{ toolCalls: [save] }, { toolCalls: [recall] }, { text: "Green it is." }],
-    answer: { ...spoken, text: "Green it is.", usage: { input: 27, output: 15 } },
+    answer: { ...spoken, text: "Green it is.", tools: ["memory_save", "memory_recall"], usage: { input: 27, output: 15 } },
     transcript: [
       asked,
       { role: "assistant", content: null, tool_calls: [wire(save)] },
@@ -111,7 +111,7 @@ const scenarios: readonly Scenario[] = [
   {
     it: "a usage that is left out when one of several turns reports none",
     turns: [{ toolCalls: [sum], usage: null }, { text: "It is 42." }],
-    answer: { ...spoken, text: "It is 42.", usage: null },
+    answer: { ...spoken, text: "It is 42.", tools: ["calculator"], usage: null },
     transcript: [
       asked,
       { role: "assistant", content: null, tool_calls: [wire(sum)] },

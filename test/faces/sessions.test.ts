@@ -466,11 +466,11 @@ test("a run whose session another process took over is refused at its end, and w
   }[];
   database.close();
   expect(rows.map(({ role, state }) => [role, state])).toEqual([
+    ["user", "unanswered"],
     ["user", "active"],
     ["assistant", "active"],
-    ["user", "unanswered"],
   ]);
-  expect(rows[2]!.body).toContain("slow");
+  expect(rows[0]!.body).toContain("slow");
 });
 
 test("a run whose session another process took over is stopped in the middle, and its caller told to send it again", async () => {

@@ -1,8 +1,12 @@
 /** The faces as one suite sees them: each is asked one message and says what its caller learned. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "@jest/globals";
 import { runCli } from "../support/cli.ts";
 import { say, type TestGateway } from "../support/gateway.ts";
-import { foldStream } from "./event-stream.ts";
+import { RpcClient, RpcFailure } from "../support/rpc-client.ts";
+import { hasTerminal, runOnTerminal } from "../support/terminal.ts";
+import { type Chunk, foldStream } from "./event-stream.ts";
 
 /** What a caller learns. Faces that do not show a thing leave it out. */
 export interface Answer {
@@ -10,6 +14,8 @@ export interface Answer {
   readonly reasoning?: string;
   readonly refusal?: string;
   readonly finishReason?: string;
+  /** The agent's own tools that began to work, in order. */
+  readonly tools?: readonly string[];
   /** `null`: none was reported. */
   readonly usage?: { readonly input: number; readonly output: number; readonly cached?: number; readonly reasoning?: number } | null;
   /** A face that shows no code says null. */
@@ -89,23 +95,33 @@ const json: Subject = {
 
 const sse: Subject = {
   name: "SSE",
-  shows: json.shows,
+  shows: [...json.shows, "tools"],
   ask: async (gateway, message, sessionKey) => {
     const body = say(message, { stream: true, stream_options: { include_usage: true } });
-    const response = await gateway.chat(body, { "x-openclaw-session-key": sessionKey });
+    const response = await gateway.chat(body, { "x-openclaw-session-key": sessionKey, "x-openclaw-events": "true" });
     if (!response.ok) return { error: await errorOf(response) };
-    const { text, reasoning, refusal, finishReason, usage, error, isDone } = await foldStream(response);
+    const { chunks, text, reasoning, refusal, finishReason, usage, error, isDone } = await foldStream(response);
     expect(isDone).toBe(true);
     if (error) return { error: { code: error.code, message: error.message } };
-    return { text, reasoning, refusal, ...(finishReason === undefined ? {} : { finishReason }), usage: usageOf(usage as WireUsage) };
+    const tools = chunks.flatMap(({ openclaw }: Chunk & { openclaw?: { type: string; name: string } }) =>
+      openclaw?.type === "tool_start" ? [openclaw.name] : [],
+    );
+    return { text, reasoning, refusal, ...(finishReason === undefined ? {} : { finishReason }), tools, usage: usageOf(usage as WireUsage) };
   },
 };
 
-const cliJson: Subject = {
-  name: "CLI with --json",
+/** Which gateway the command line works through. */
+const places = [
+  { name: "CLI", way: () => ["--local"] },
+  { name: "CLI through the gateway", way: ({ url }: TestGateway) => ["--url", url] },
+];
+type Place = (typeof places)[number];
+
+const cliJson = ({ name, way }: Place): Subject => ({
+  name: `${name}, with --json`,
   shows: json.shows,
-  ask: async ({ configPath }, message, sessionKey) => {
-    const { code, stdout, stderr } = await runCli([..."agent --json --config".split(" "), configPath, ...flags(message, sessionKey)]);
+  ask: async (gateway, message, sessionKey) => {
+    const { code, stdout, stderr } = await runCli(["agent", "--json", ...way(gateway), ...flags(gateway, message, sessionKey)]);
     expect(stderr).toBe("");
     expect(stdout.trimEnd()).not.toContain("\n");
     const body = JSON.parse(stdout) as CliAnswer;
@@ -124,13 +140,13 @@ const cliJson: Subject = {
       usage: body.usage ? { input: body.usage.inputTokens, output: body.usage.outputTokens, ...details } : null,
     };
   },
-};
+});
 
-const cliText: Subject = {
-  name: "CLI",
+const cliText = ({ name, way }: Place): Subject => ({
+  name,
   shows: ["text", "error"],
-  ask: async ({ configPath }, message, sessionKey) => {
-    const { code, stdout, stderr } = await runCli(["agent", "--config", configPath, ...flags(message, sessionKey)]);
+  ask: async (gateway, message, sessionKey) => {
+    const { code, stdout, stderr } = await runCli(["agent", ...way(gateway), ...flags(gateway, message, sessionKey)]);
     if (code !== 0) {
       expect(code).toBe(1);
       return { error: { code: null, message: stderr.trimEnd() } };
@@ -138,10 +154,90 @@ const cliText: Subject = {
     expect(stderr).toBe("");
     return { text: stdout.replace(/\n$/, "") };
   },
+});
+
+/** Its text goes to a file, so that the terminal has all else. */
+const cliTerminal = ({ name, way }: Place): Subject => ({
+  name: `${name}, on a terminal`,
+  shows: ["text", "tools", "error"],
+  ask: async (gateway, message, sessionKey) => {
+    const output = join(gateway.folder, "output.txt");
+    const { code, shown } = await runOnTerminal(["agent", ...way(gateway), ...flags(gateway, message, sessionKey)], { output });
+    const lines = shown.split("\n").filter((line) => line !== "");
+    const tools = lines.filter((line) => line.startsWith("· ")).map((line) => line.slice(2));
+    const others = lines.filter((line) => !line.startsWith("· ")).join("\n");
+    expect(code).toBe(others === "" ? 0 : 1);
+    if (others !== "") return { error: { code: null, message: others } };
+    return { text: (await readFile(output, "utf8")).replace(/\n$/, ""), tools };
+  },
+});
+
+const wsAgent: Subject = {
+  name: "WS agent",
+  shows: sse.shows,
+  ask: (gateway, message, sessionKey) =>
+    overWebSocket(gateway, async (client) => {
+      const { payload } = await client.start("agent", { message, sessionKey }).final;
+      const { text, reasoning = "", refusal = "", finishReason, usage } = payload.result;
+      const tools = toolsOf(client, payload.runId);
+      const details = {
+        ...(usage?.cacheRead === undefined ? {} : { cached: usage.cacheRead }),
+        ...(usage?.reasoning === undefined ? {} : { reasoning: usage.reasoning }),
+      };
+      return {
+        text,
+        reasoning,
+        refusal,
+        finishReason,
+        tools,
+        usage: usage ? { input: usage.input, output: usage.output, ...details } : null,
+      };
+    }),
 };
 
-function flags(message: string, sessionKey: string): string[] {
-  return ["--message", message, "--session-key", sessionKey];
+const wsChat: Subject = {
+  name: "WS chat.send",
+  shows: ["text", "tools", "error"],
+  ask: (gateway, message, sessionKey) =>
+    overWebSocket(gateway, async (client) => {
+      const { runId } = await client.request("chat.send", { message, sessionKey, idempotencyKey: `${sessionKey} ${message}` });
+      const { state, errorMessage = "", message: reply } = await client.chatEnd(runId);
+      if (state === "error") return { error: { code: null, message: errorMessage } };
+      const text = (reply?.content ?? []).map((part) => (part.type === "text" ? part.text : "")).join("");
+      const pieces = client.payloads("chat", runId).map(({ deltaText = "" }) => deltaText);
+      expect(pieces.join("")).toBe(text);
+      return { text, tools: toolsOf(client, runId) };
+    }),
+};
+
+function toolsOf(client: RpcClient, runId: string): string[] {
+  return client
+    .payloads("agent", runId)
+    .flatMap(({ stream, data }) => (stream === "tool" && "phase" in data && data.phase === "start" && "name" in data ? [data.name] : []));
 }
 
-export const subjects: readonly Subject[] = [json, sse, cliJson, cliText];
+async function overWebSocket(gateway: TestGateway, ask: (client: RpcClient) => Promise<Answer>): Promise<Answer> {
+  const client = await RpcClient.connect(gateway.url);
+  try {
+    return await ask(client);
+  } catch (thrown) {
+    if (!(thrown instanceof RpcFailure)) throw thrown;
+    return { error: { code: thrown.detail, message: thrown.message } };
+  } finally {
+    await client.close();
+  }
+}
+
+function flags({ configPath }: TestGateway, message: string, sessionKey: string): string[] {
+  return ["--config", configPath, "--message", message, "--session-key", sessionKey];
+}
+
+export const subjects: readonly Subject[] = [
+  json,
+  sse,
+  wsAgent,
+  wsChat,
+  ...places.map(cliJson),
+  ...places.map(cliText),
+  ...(hasTerminal ? places.map(cliTerminal) : []),
+];

@@ -27,7 +27,7 @@ describe("with a listed origin", () => {
     const reply = await preflight(url, origin);
     expect(reply.status).toBe(204);
     expect(reply.headers.get("access-control-allow-origin")).toBe(origin);
-    expect(reply.headers.get("access-control-allow-methods")).toBe("GET,HEAD,POST");
+    expect(reply.headers.get("access-control-allow-methods")).toBe("GET,HEAD,POST,DELETE");
     expect(reply.headers.get("access-control-allow-headers")).toBe("authorization,content-type,x-openclaw-session-key");
     expect(reply.headers.get("access-control-allow-credentials")).toBeNull();
     expect(reply.headers.get("x-request-id")).toMatch(/^[\w.-]+$/);

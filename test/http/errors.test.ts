@@ -117,7 +117,7 @@ describe("a path", () => {
     "/v1",
     "/v1/",
     "/v1/chat",
-    "/v1/chat/completions/x",
+    "/v1/chat/completions/x/y",
     "/v1/responses",
     "//healthz",
     "/V1/models",

@@ -411,7 +411,7 @@ describe("a request", () => {
     for (const [path, status] of [
       ["/v1/models/gamma", 404],
       ["/nowhere", 404],
-      ["/v1/chat/completions", 405],
+      ["/v1/sessions/x/reset", 405],
     ] as const) {
       const reply = await fetch(gateway.url + path, { method: "HEAD", headers: { authorization: `Bearer ${testToken}` } });
       expect([path, reply.status, await reply.text()]).toEqual([path, status, ""]);

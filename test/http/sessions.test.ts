@@ -319,7 +319,7 @@ describe("whose it is", () => {
 describe("deleting and resetting", () => {
   const remembering = { toolCalls: [{ id: "m", name: "memory_save", arguments: '{"name":"city","value":"Seoul"}' }] };
 
-  test("takes messages and memory; the next request begins anew", async () => {
+  test("takes messages, memory and runs; the next request begins anew", async () => {
     const before = countRows(gateway);
     stub.reply(remembering, { text: "noted" });
     await chat("gone", "My city is Seoul.");
@@ -328,6 +328,7 @@ describe("deleting and resetting", () => {
       sessions: before["sessions"]! + 1,
       messages: before["messages"]! + 4,
       memories: before["memories"]! + 1,
+      runs: before["runs"]! + 1,
     });
     await remove("gone");
     expect(countRows(gateway)).toEqual(before);
@@ -346,6 +347,7 @@ describe("deleting and resetting", () => {
       messages: rows["messages"]! - 4,
       memories: rows["memories"]! - 1,
       sessions: rows["sessions"]!,
+      runs: rows["runs"]! - 1,
     });
     expect(await read("emptied", "?branches=true")).toMatchObject({ data: [], has_more: false });
     await chat("emptied", "Which city?");

@@ -19,20 +19,24 @@ Options:
 
 Commands:
   agent [options]    Run one message through an agent and print its answer.
+  agents [options]   List the agents there are, with their models.
   config             Check and explain the config file.
   doctor [options]   Look at everything a gateway needs and say what to do about
                      what is wrong.
   gateway [options]  Serve the HTTP API until it is stopped with Ctrl-C or
                      SIGTERM.
+  health [options]   Say whether a gateway runs and can do its work; exit code 1
+                     if not.
   help [command]     display help for command
   init [options]     Write a first config, with a token of its own and comments
                      that say what else there is. Overwrites nothing.
+  models [options]   List the language models that may be named with --model.
   sessions           Look at the sessions that are kept, and delete them.
 
 Examples:
   clawgate init                  # write a first config
   clawgate gateway               # serve the API
-  clawgate agent --message "hi"  # talk to an agent here and now
+  clawgate agent --message "hi"  # talk to an agent
   clawgate doctor                # find out why something does not work
 `,
   });
@@ -66,17 +70,26 @@ Run one message through an agent and print its answer.
 
 Options:
   --message <text>          what to say to the agent
+  --message-file <file>     the same from a file, or from standard input: -
   --agent <id>              which agent; default: the configured default
   --session-key <key>       continue this session; without it nothing is kept
   --model <provider/model>  a language model other than the agent's own
   --as <token name>         with the rights of this one of gateway.auth.tokens
   --json                    print one JSON object instead of text
   --timeout <seconds>       give up after this long, exit code 2
-  --config <file>           config file (JSON5)
+  --url <address>           the gateway at this address; default: the one of the
+                            config, if it runs
+  --token <secret>          the secret for the gateway; default: that of the
+                            config
+  --config <file>           config file (JSON5); default: OPENCLAW_CONFIG_PATH,
+                            then ~/.openclaw/openclaw.json
+  --local                   work in this process, beside a gateway or without
+                            one
   -h, --help                display help for command
 
 Examples:
   clawgate agent --message "What is 6 * 7?"
+  git diff | clawgate agent --message-file -
   clawgate agent --session-key kitchen --message "I am Ada."  # is remembered
   clawgate agent --agent main --json --message hi | jq -r .text
 `);
@@ -188,9 +201,7 @@ test("a message that is missing", async () => {
   expect(await runCli(["agent"])).toEqual({
     code: 64,
     stdout: "",
-    stderr: `error: required option '--message <text>' not specified
-(run 'clawgate --help' to see what there is)
-`,
+    stderr: "Say something to the agent: either --message <text> or --message-file <file>.\n",
   });
 });
 

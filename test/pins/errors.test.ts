@@ -24,6 +24,8 @@ const pinned: { readonly [Code in ErrorCode]: string } = {
   endpoint_disabled: "404 invalid_request_error",
   method_not_allowed: "405 invalid_request_error",
   request_timeout: "408 invalid_request_error",
+  idempotency_conflict: "409 invalid_request_error",
+  run_aborted: "409 invalid_request_error",
   request_too_large: "413 invalid_request_error",
   unsupported_media_type: "415 invalid_request_error",
   headers_too_large: "431 invalid_request_error",
@@ -33,9 +35,11 @@ const pinned: { readonly [Code in ErrorCode]: string } = {
   upstream_rate_limited: "429 rate_limit_error",
   internal_error: "500 server_error",
   max_turns_exceeded: "500 server_error",
+  run_interrupted: "500 server_error",
   upstream_error: "502 server_error",
   tool_choice_unmet: "502 server_error",
   response_format_mismatch: "502 server_error",
+  draining: "503 server_error",
   store_unavailable: "503 server_error",
   run_timeout: "504 server_error",
   upstream_timeout: "504 server_error",
@@ -61,7 +65,12 @@ describe("errors on the wire", () => {
   });
 
   test.each(errorCodes)("have no headers but these: %s", (code) => {
-    const none = code === "invalid_api_key" ? { "www-authenticate": "Bearer" } : {};
+    const { [code]: none = {} } = {
+      invalid_api_key: { "www-authenticate": "Bearer" },
+      idempotency_conflict: { "x-should-retry": "false" },
+      run_aborted: { "x-should-retry": "false" },
+      draining: { connection: "close" },
+    } as { [code: string]: object };
     expectPinned(errorReply(new GatewayError(code, "x")).headers, none);
     expectPinned(errorReply(new GatewayError(code, "x", { retryAfterMs: 1200 })).headers, { ...none, "retry-after": "2" });
   });

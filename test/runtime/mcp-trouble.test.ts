@@ -8,6 +8,7 @@ import { pino } from "pino";
 import type { McpServerConfig } from "../../src/config/config.ts";
 import type { Agent } from "../../src/domain/agent.ts";
 import { pauseAfter } from "../../src/runtime/mcp-server.ts";
+import { McpServerPool } from "../../src/runtime/mcp-server-pool.ts";
 import { McpServers } from "../../src/runtime/mcp-servers.ts";
 import { makeFolder } from "../support/gateway.ts";
 import { mcpServerPath, startHttpServer } from "../support/mcp.ts";
@@ -32,7 +33,9 @@ function start(config: object, { allow = ["it__*"], retryAfterMs = 60_000 }: { a
   const log = pino({ level: "info" }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
   const agent = { tools: { allow } } as unknown as Agent;
   const whole = { name: "it", connectTimeoutMs: 20_000, transport: "stdio", args: [], env: {}, cwd: undefined, headers: {}, ...config };
-  const servers = new McpServers([whole as unknown as McpServerConfig], { clientVersion: "0", log, agents: [agent], retryAfterMs });
+  const servers = new McpServers([whole as unknown as McpServerConfig], new McpServerPool({ clientVersion: "0", log, retryAfterMs }), [
+    agent,
+  ]);
   open.push(servers);
   const tools = async (): Promise<string[]> =>
     (await servers.tools(agent, new AbortController().signal)).map(({ definition }) => definition.name);

@@ -94,6 +94,20 @@ describe("every operation", () => {
     expect(await errorOf(client.listSessions({ limit: 0 }))).toMatchObject({ status: 400, param: "limit" });
   });
 
+  test("stored completions are found by their metadata, read, labelled and deleted", async () => {
+    const metadata = { "a&b=[c]": "50 % + 1", 팀: "파랑" };
+    stub.reply({ text: "hello" });
+    const { id } = await client.createChatCompletion({ ...question("hi"), store: true, metadata });
+    await client.createChatCompletion({ ...question("hi"), store: true, metadata: { 팀: "파랑" } });
+    const { data } = await client.listChatCompletions({ metadata, limit: 5, model: "openclaw" });
+    expect(data.map((completion) => [completion.id, completion.metadata])).toEqual([[id, metadata]]);
+    expect((await client.getChatCompletion(id)).choices[0]?.message.content).toBe("hello");
+    expect((await client.listChatCompletionMessages(id, { order: "desc" })).data).toMatchObject([{ role: "user", content: "hi" }]);
+    expect((await client.updateChatCompletion(id, { metadata: null })).metadata).toEqual({});
+    expect(await client.deleteChatCompletion(id)).toEqual({ id, object: "chat.completion.deleted", deleted: true });
+    expect(await errorOf(client.getChatCompletion(id))).toMatchObject({ status: 404, code: "not_found", param: "completion_id" });
+  });
+
   test("the probes and the contract need no token", async () => {
     const anyone = createClawgateClient({ baseUrl: gateway.url });
     expect((await anyone.getHealth()).status).toBe("ok");

@@ -176,3 +176,37 @@ describe("the limit of failed logins", () => {
     expect(await outcome(service, "right")).toBe("too_many_failed_logins");
   });
 });
+
+describe("other secrets while it runs", () => {
+  const ci = (rights: Partial<NamedToken> = {}): NamedToken => ({
+    name: "ci",
+    sha256: createHash("sha256").update("of-ci").digest("hex"),
+    ...rights,
+  });
+  const enter = (service: AuthService, secret: string) => service.authenticate({ secret, address: "192.0.2.1" });
+
+  test("whoever came with a secret that is no more, or has other rights now, is told apart from all others", async () => {
+    const service = new AuthService(configOf({ secret: "first", tokens: [ci()] }));
+    const holders = [await enter(service, "first"), await enter(service, "of-ci")];
+    const held = () => holders.map((principal) => service.stillHolds(principal));
+    service.configure(configOf({ secret: "first", tokens: [ci()] }));
+    expect(held()).toEqual([true, true]);
+    expect(await enter(service, "of-ci")).toBe(holders[1]);
+    service.configure(configOf({ secret: "first", tokens: [ci({ agents: ["beta"] })] }));
+    expect(held()).toEqual([true, false]);
+    service.configure(configOf({ secret: "second", tokens: [ci()] }));
+    expect(held()).toEqual([false, false]);
+    expect([await outcome(service, "first"), await outcome(service, "second")]).toEqual(["invalid_api_key", "main"]);
+  });
+
+  test("a token holds until it expires, and where none is asked for everybody does", async () => {
+    let now = Date.parse("2030-01-01T00:00:00Z");
+    const service = new AuthService(configOf({ tokens: [ci({ expiresAt: "2030-01-01T00:00:01.000Z" })] }), () => now);
+    const principal = await enter(service, "of-ci");
+    expect(service.stillHolds(principal)).toBe(true);
+    now += 1_000;
+    expect(service.stillHolds(principal)).toBe(false);
+    const open = new AuthService(configOf({ mode: "none" }));
+    expect(open.stillHolds(await enter(open, ""))).toBe(true);
+  });
+});

@@ -189,3 +189,16 @@ test("a refusal that nobody awaits is not an unhandled rejection", async () => {
     process.off("unhandledRejection", unhandled);
   }
 });
+
+test("other limits are for those that come from then on", async () => {
+  const first = lanes.enter("a", never());
+  const waiting = [lanes.enter("a", never()), lanes.enter("a", never())];
+  lanes.limit({ maxQueued: 1, maxWaitMs: 10 });
+  expect(() => lanes.enter("a", never())).toThrow("its queue is full");
+  lanes.limit({ maxQueued: 3, maxWaitMs: 10 });
+  const late = lanes.enter("a", never());
+  jest.advanceTimersByTime(20);
+  await expect(late.ready).rejects.toThrow("busy with another run for 0.01 s");
+  expect(waiting.map(({ isWaiting }) => isWaiting)).toEqual([true, true]);
+  for (const ticket of [first, ...waiting]) ticket.leave();
+});

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import Database from "libsql";
 import { pino } from "pino";
 import type { RetentionConfig } from "../../src/config/config.ts";
@@ -11,7 +11,7 @@ import { Lanes } from "../../src/service/lanes.ts";
 import { Retention } from "../../src/service/retention.ts";
 import { SessionTurns } from "../../src/service/session-turns.ts";
 import { openSessionStore } from "../../src/store/open-session-store.ts";
-import { turnOf } from "../store/turn-of.ts";
+import { appendTurn, beginTurns, endOf, turnMessages, turnOf } from "../store/turn-of.ts";
 
 const day = 86_400_000;
 let folder: string;
@@ -37,6 +37,7 @@ function retentionOf(limits: Partial<RetentionConfig>): Retention {
   const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(JSON.parse(line) as { [key: string]: unknown }) });
   return new Retention({
     catalog: store.catalog,
+    runs: store.runs,
     turns: new SessionTurns({ lanes, store, maxWaitMs: 1_000, log }),
     limits: { isEnforced: true, pruneAfterMs: undefined, maxEntries: undefined, maxDiskBytes: undefined, ...limits },
     log,
@@ -55,13 +56,13 @@ const keyOf = (name: string) => `agent:main:${name}`;
 async function keep(name: string, daysAgo: number, hasBranches = false): Promise<void> {
   const sessionKey = keyOf(name);
   const leaf = async () => (await store.readPath(sessionKey)).leafId;
-  await store.appendTurn(turnOf("one", undefined, { sessionKey }));
+  await appendTurn(store, turnOf("one", undefined, { sessionKey }));
   const root = await leaf();
   if (hasBranches) {
-    await store.appendTurn(turnOf("superseded", root, { sessionKey }));
-    await store.appendTurn(turnOf("lost", await leaf(), { sessionKey, isAnswered: false }));
+    await appendTurn(store, turnOf("superseded", root, { sessionKey }));
+    await appendTurn(store, turnOf("lost", await leaf(), { sessionKey, isAnswered: false }));
   }
-  await store.appendTurn({ ...turnOf("two", await leaf(), { sessionKey }), parentId: root });
+  await appendTurn(store, { ...turnOf("two", await leaf(), { sessionKey }), parentId: root });
   const time = new Date(Date.now() - daysAgo * day).toISOString();
   sql(
     `update sessions set updated_at = '${time}' where key = '${sessionKey}'; update messages set created_at = '${time}' where session_key = '${sessionKey}'`,
@@ -96,14 +97,14 @@ describe("age", () => {
     const path = await store.readPath(keyOf("old"));
     await retentionOf({ pruneAfterMs: 30 * day }).pass();
     expect(await store.readTree(keyOf("old"))).toEqual(path);
-    await store.appendTurn(turnOf("three", path.leafId, { sessionKey: keyOf("old") }));
+    await appendTurn(store, turnOf("three", path.leafId, { sessionKey: keyOf("old") }));
     expect(await countOf("old")).toBe(12);
   });
 });
 
 describe("count", () => {
   test("takes those that were not active for longest, however many there are", async () => {
-    for (let n = 0; n < 230; n++) await store.appendTurn(turnOf("one", undefined, { sessionKey: keyOf(`s${n}`) }));
+    for (let n = 0; n < 230; n++) await appendTurn(store, turnOf("one", undefined, { sessionKey: keyOf(`s${n}`) }));
     sql("update sessions set updated_at = printf('2026-01-01T00:00:00.%03dZ', cast(substr(key, 13) as integer))");
     await retentionOf({ maxEntries: 3 }).pass();
     expect(await names()).toEqual(["s227", "s228", "s229"]);
@@ -148,11 +149,49 @@ describe("what is left alone", () => {
     const { leafId } = await other.readPath(keyOf("busy"));
     await retentionOf({ pruneAfterMs: day }).pass();
     expect(await names()).toEqual(["busy"]);
-    await other.appendTurn(turnOf("late", leafId, { sessionKey: keyOf("busy"), fence: lease!.fence }));
+    await appendTurn(other, turnOf("late", leafId, { sessionKey: keyOf("busy"), fence: lease!.fence }));
     await lease!.release();
     await other.close();
     await retentionOf({ pruneAfterMs: day }).pass();
     expect(await countOf("busy")).toBe(12);
+  });
+
+  test("what a run at work has written beside the path so far; once it has failed it goes", async () => {
+    await keep("busy", 1);
+    const other = await openSessionStore(file);
+    const sessionKey = keyOf("busy");
+    const lease = await other.claimLease(sessionKey, () => undefined).attempt();
+    const { leafId } = await other.readPath(sessionKey);
+    const writer = await beginTurns(other, turnOf("cut", leafId, { sessionKey, fence: lease!.fence }));
+    await writer.addTurn(turnMessages("cut").slice(1, 3));
+    const path = await store.readPath(sessionKey);
+    sql("update messages set created_at = '2000-01-01T00:00:00.000Z'");
+    await retentionOf({ pruneAfterMs: 30 * day }).pass();
+    expect(await countOf("busy")).toBe(11);
+    await writer.end([], endOf("cut", "failed"));
+    await other.close();
+    await retentionOf({ pruneAfterMs: 30 * day }).pass();
+    expect(await countOf("busy")).toBe(8);
+    expect(await store.readTree(sessionKey)).toEqual(path);
+  });
+
+  test("what others stand on meanwhile, when it was held up for so long that they took over the session", async () => {
+    await keep("busy", 1, true);
+    const sessionKey = keyOf("busy");
+    const tree = await store.readTree(sessionKey);
+    const superseded = tree.nodes.filter(({ runId }) => runId === "superseded").at(-1)!;
+    const removeBranches = store.catalog.removeBranches.bind(store.catalog);
+    jest.spyOn(store.catalog, "removeBranches").mockImplementationOnce(async (...asked) => {
+      sql("delete from leases");
+      const again = { ...turnOf("again", tree.leafId, { sessionKey }), parentId: superseded.id };
+      await appendTurn(store, again);
+      return removeBranches(...asked);
+    });
+    await retentionOf({ pruneAfterMs: 1 }).pass();
+    expect((await store.readPath(sessionKey)).nodes.map(({ runId }) => runId)).toEqual(
+      ["one", "superseded", "again"].flatMap((runId) => Array.from({ length: 4 }, () => runId)),
+    );
+    expect(lines.at(-1)).toMatchObject({ msg: "old sessions could not be removed", err: { code: "session_busy" } });
   });
 
   test("everything, when no limit is set", async () => {
@@ -176,7 +215,7 @@ describe("what is left alone", () => {
 });
 
 test("it lets the process get to its other work", async () => {
-  for (let n = 0; n < 50; n++) await store.appendTurn(turnOf("one", undefined, { sessionKey: keyOf(`s${n}`) }));
+  for (let n = 0; n < 50; n++) await appendTurn(store, turnOf("one", undefined, { sessionKey: keyOf(`s${n}`) }));
   sql("update sessions set updated_at = '2000-01-01T00:00:00.000Z'");
   const pass = retentionOf({ pruneAfterMs: day }).pass();
   const seen: (string | undefined)[] = [];
@@ -194,7 +233,7 @@ test("it lets the process get to its other work", async () => {
 });
 
 test("it stops between two steps, and a store that fails is only spoken of", async () => {
-  for (let n = 0; n < 20; n++) await store.appendTurn(turnOf("one", undefined, { sessionKey: keyOf(`s${n}`) }));
+  for (let n = 0; n < 20; n++) await appendTurn(store, turnOf("one", undefined, { sessionKey: keyOf(`s${n}`) }));
   sql("update sessions set updated_at = '2000-01-01T00:00:00.000Z'");
   const retention = retentionOf({ pruneAfterMs: day });
   retention.start();
@@ -204,3 +243,19 @@ test("it stops between two steps, and a store that fails is only spoken of", asy
   await retentionOf({ pruneAfterMs: day }).pass();
   expect(lines.at(-1)).toMatchObject({ level: 40, msg: "old sessions could not be removed" });
 });
+
+test("other limits hold from the next pass on", async () => {
+  await keep("old", 3);
+  await keep("new", 0);
+  const retention = retentionOf({});
+  await retention.pass();
+  expect(await catalogKeys()).toEqual([keyOf("new"), keyOf("old")]);
+  retention.limit({ isEnforced: true, pruneAfterMs: undefined, maxEntries: 1, maxDiskBytes: undefined });
+  await retention.pass();
+  expect(await catalogKeys()).toEqual([keyOf("new")]);
+});
+
+async function catalogKeys(): Promise<string[]> {
+  const { items } = await store.catalog.list({ limit: 10, order: "asc" });
+  return items.map(({ key }) => key).sort();
+}

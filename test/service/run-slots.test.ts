@@ -242,3 +242,50 @@ test("whatever comes, gives up and goes, the bounds hold, no free slot is left w
   );
   await fc.assert(property, { numRuns: 200 });
 });
+
+describe("another limit", () => {
+  test("that is higher lets those in that wait, one that is lower waits until enough have left", async () => {
+    const began: string[] = [];
+    const runs = ["a", "b", "c", "d", "e"].map((label) => come(of("main", label), label, began));
+    slots.limit({ maxConcurrent: 4, maxQueued: 4 });
+    await settled();
+    expect([began, slots.runningCount, slots.waitingCount]).toEqual([["a", "b", "c", "d"], 4, 1]);
+    slots.limit({ maxConcurrent: 1, maxQueued: 4 });
+    for (const run of runs.slice(0, 3)) run.leave();
+    await settled();
+    expect([slots.runningCount, slots.waitingCount]).toEqual([1, 1]);
+    runs[3]!.leave();
+    await settled();
+    expect(began.at(-1)).toBe("e");
+    runs[4]!.leave();
+  });
+
+  test("at any moment leaves no slot free while somebody waits, and loses none", () => {
+    const steps = fc.array(
+      fc.oneof(
+        fc.constant({ type: "come" } as const),
+        fc.record({ type: fc.constant("leave" as const), which: fc.nat(20) }),
+        fc.record({ type: fc.constant("limit" as const), maxConcurrent: fc.integer({ min: 1, max: 5 }) }),
+      ),
+      { maxLength: 60 },
+    );
+    fc.assert(
+      fc.property(steps, (taken) => {
+        limitedTo({ maxConcurrent: 2, maxQueued: 100 });
+        let limit = 2;
+        const runs: RunSlot[] = [];
+        for (const step of taken) {
+          const before = slots.runningCount;
+          if (step.type === "come") runs.push(come(of("main", String(runs.length))));
+          else if (step.type === "leave") runs.splice(step.which % Math.max(1, runs.length), 1)[0]?.leave();
+          else slots.limit({ maxConcurrent: (limit = step.maxConcurrent), maxQueued: 100 });
+          expect(slots.runningCount + slots.waitingCount).toBe(runs.length);
+          expect(slots.runningCount).toBeLessThanOrEqual(Math.max(before, limit));
+          if (slots.runningCount < limit) expect(slots.waitingCount).toBe(0);
+        }
+        for (const run of runs) run.leave();
+        expect([slots.runningCount, slots.waitingCount]).toEqual([0, 0]);
+      }),
+    );
+  });
+});

@@ -1,4 +1,4 @@
-/** A writer process is killed without warning, again and again: no acknowledged turn is lost, no half turn is ever found. */
+/** A writer process is killed without warning, again and again: no acknowledged run is lost, no half of one is ever read. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -7,48 +7,93 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-import { expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import Database from "libsql";
 
 import { openSessionStore } from "../../src/store/open-session-store.ts";
-import { messagesIn, turnMessages } from "./turn-of.ts";
+import { appendTurn, key, messagesIn, turnMessages, turnOf } from "./turn-of.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const writer = fileURLToPath(new URL("append-without-end.ts", import.meta.url));
 
-/** Kills the writer after so many acknowledgements and returns the last one that it managed to print. */
-async function writeUntilKilled(file: string, acknowledgements: number): Promise<number> {
-  const child = spawn(process.execPath, ["--import", "tsx", writer, file], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+let folder: string;
+let file: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "clawgate-crash-"));
+  file = join(folder, "sessions.db");
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Kills the program after so many lines of its output and returns the last one that it managed to print. */
+async function runUntilKilled(program: string, args: readonly string[], lines: number): Promise<string> {
+  const path = fileURLToPath(new URL(program, import.meta.url));
+  const child = spawn(process.execPath, ["--import", "tsx", path, ...args], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
   const exit = once(child, "exit");
   let count = 0;
-  let last = -1;
+  let last = "";
   for await (const line of createInterface({ input: child.stdout })) {
-    last = Number(line);
+    last = line;
     count += 1;
-    if (count === acknowledgements) child.kill("SIGKILL");
+    if (count === lines) child.kill("SIGKILL");
   }
   expect(await exit).toEqual([null, "SIGKILL"]);
   return last;
 }
 
-test("after kill -9 in the middle of appends, every acknowledged turn is there and every turn is whole", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "clawgate-crash-"));
-  const file = join(folder, "sessions.db");
-  try {
-    for (const acknowledgements of [1, 40, 150, 333]) {
-      const last = await writeUntilKilled(file, acknowledgements);
-      const store = await openSessionStore(file);
-      const messages = await messagesIn(store);
-      const turns = messages.length / 4;
-      expect(turns).toBeGreaterThanOrEqual(last + 1);
-      expect(messages).toEqual(Array.from({ length: turns }, (_, turn) => turnMessages(`${turn}`)).flat());
-      await store.close();
-      const database = new Database(file);
-      expect(database.prepare("select run_id from messages group by run_id having count(*) <> 4").all([])).toEqual([]);
-      expect(database.pragma("integrity_check")).toEqual([{ integrity_check: "ok" }]);
-      database.close();
-    }
-  } finally {
-    rmSync(folder, { recursive: true });
+function query(sql: string): unknown[] {
+  const database = new Database(file);
+  expect(database.pragma("integrity_check")).toEqual([{ integrity_check: "ok" }]);
+  const rows = database.prepare(sql).all([]);
+  database.close();
+  return rows;
+}
+
+test("after kill -9 in the middle of runs, every acknowledged one is there, and every one is there as a whole or unanswered", async () => {
+  for (const acknowledgements of [1, 40, 150, 333]) {
+    const last = Number(await runUntilKilled("append-without-end.ts", [file], acknowledgements));
+    const store = await openSessionStore(file);
+    const messages = await messagesIn(store);
+    const count = messages.length / 4;
+    expect(count).toBeGreaterThanOrEqual(last + 1);
+    expect(messages).toEqual(Array.from({ length: count }, (_, index) => turnMessages(`${index}`)).flat());
+    await store.close();
+    const roles = "select state, group_concat(role, ' ') as roles from (select * from messages order by id) group by run_id, state";
+    const kinds = query(`select distinct state, roles from (${roles}) order by state`) as { state: string; roles: string }[];
+    expect(kinds[0]).toEqual({ state: "active", roles: "user assistant tool assistant" });
+    for (const { state, roles } of kinds.slice(1)) expect(["user", "user assistant tool"]).toContain(state === "unanswered" && roles);
+    expect(query("select distinct status from runs where status not in ('completed', 'interrupted')")).toEqual([]);
   }
 });
+
+test.each([0, 1, 2])(
+  "a process that is killed in a run, after %i turns, leaves the path as it was, and what was written beside it",
+  async (turns) => {
+    const before = await openSessionStore(file);
+    await appendTurn(before, turnOf("first", undefined));
+    const path = await before.readPath(key);
+    await before.close();
+    await runUntilKilled("stop-within-run.ts", [file, `${turns}`], 1);
+
+    const store = await openSessionStore(file);
+    expect(await store.readPath(key)).toEqual(path);
+    expect(await store.readTree(key)).toEqual(path);
+    const { items } = await store.catalog.readMessages(key, { limit: 100, order: "asc", branches: true });
+    const beside = items.filter(({ state }) => state !== "active");
+    expect(beside.map(({ runId, state }) => `${runId} ${state}`)).toEqual(Array.from({ length: 1 + 2 * turns }, () => "cut unanswered"));
+    const written = Array.from({ length: turns }, (_, turn) => turnMessages(`cut ${turn}`).slice(1, 3));
+    expect(beside.map(({ message }) => message)).toEqual([turnMessages("cut")[0], ...written.flat()]);
+    expect(await store.runs.find("cut")).toMatchObject({ status: "interrupted" });
+    expect(query("select * from leases")).toEqual([]);
+
+    expect(await store.catalog.listBranched(9)).toEqual([key]);
+    await appendTurn(store, turnOf("second", path.leafId));
+    expect(await store.catalog.listBranched(9)).toEqual([key]);
+    expect(await store.catalog.removeBranches(key)).toMatchObject({ messages: 1 + 2 * turns });
+    expect(await store.catalog.listBranched(9)).toEqual([]);
+    expect(await messagesIn(store)).toEqual([...turnMessages("first"), ...turnMessages("second")]);
+    await store.close();
+  },
+);

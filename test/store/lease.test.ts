@@ -1,7 +1,7 @@
 /** Who may work on a session, among processes: when a lease is had, kept, lost and taken over, and what it is good for. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,7 @@ import { isDead, nameOwner } from "../../src/store/process-identity.ts";
 import { SessionLeases } from "../../src/store/session-leases.ts";
 import { StoredSessions } from "../../src/store/session-store.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
-import { key, messagesIn, turnMessages, turnOf } from "./turn-of.ts";
+import { appendTurn, beginTurns, endOf, key, messagesIn, turnMessages, turnOf } from "./turn-of.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const holder = fileURLToPath(new URL("hold-lease.ts", import.meta.url));
@@ -48,7 +48,7 @@ afterEach(async () => {
 /** As one process has them. */
 function openLeases(lockPatienceMs?: number): SessionLeases {
   const db = new GuardedDatabase(openSqlite(file, lockPatienceMs), 0);
-  const leases = new SessionLeases(db, longestSilenceMs);
+  const leases = new SessionLeases(db, nameOwner(), longestSilenceMs);
   closers.push(async () => {
     await leases.close();
     await db.close();
@@ -261,9 +261,11 @@ describe("whether a process is dead", () => {
 
   (isLinux ? test : test.skip)("is known although another one has its number now, or its parent has not looked", async () => {
     expect(isDead(`${pid}/${Number(startTime) + 1}/x@${host}`)).toBe(true);
-    // Its shell is replaced by one that never waits for it.
-    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
+    // It ends when its shell has been replaced by a program that never waits for it.
+    const parent = spawn("sh", ["-c", "exec 3<&0; (read line <&3) & echo $!; exec sleep 60"], { stdio: ["pipe", "pipe", "inherit"] });
     const [line] = (await once(parent.stdout, "data")) as [Buffer];
+    while (readFileSync(`/proc/${parent.pid}/comm`, "utf8") !== "sleep\n") await new Promise((resolve) => setImmediate(resolve));
+    parent.stdin.write("\n");
     const zombie = `${Number(line)}//x@${host}`;
     while (!isDead(zombie)) await new Promise((resolve) => setImmediate(resolve));
     process.kill(Number(line), 0);
@@ -272,50 +274,103 @@ describe("whether a process is dead", () => {
   });
 });
 
-describe("a turn", () => {
-  test("of a run that has lost its lease is refused, although nothing else was written, and what the caller said can be kept", async () => {
+describe("a run that writes under a lease", () => {
+  const messages = () => raw.prepare("select run_id, role, state from messages order by id").all([]);
+  const runs = () => raw.prepare("select id, status from runs order by id").all([]);
+  const lost = { code: "session_busy", retryAfterMs: 1_000, message: expect.stringContaining("Another process took over this session") };
+  const [, call, result, answer] = turnMessages("first");
+  const kept = (runId: string, state: string, ...roles: string[]) => roles.map((role) => ({ run_id: runId, role, state }));
+
+  test("is refused at its begin once the lease is lost, and nothing of it is kept", async () => {
     const [one, other] = [openStore(), openStore()];
     const { fence } = await take(one);
     raw.exec("delete from leases");
     const next = await take(other);
-    for (const endsLease of [true, false]) {
-      const stale = turnOf("stale", undefined, { fence, endsLease });
-      await expect(one.appendTurn(stale)).rejects.toMatchObject({ code: "session_busy", retryAfterMs: 1_000 });
-      expect(raw.prepare("select key from sessions").all([])).toEqual([]);
-      expect(rows()).toMatchObject([{ fence: next.fence }]);
-    }
-    await one.appendTurn(turnOf("kept", undefined, { fence, endsLease: true, isAnswered: false }));
-    expect(await messagesIn(other)).toEqual([]);
-    await other.appendTurn(turnOf("first", undefined, { fence: next.fence, endsLease: true }));
-    expect(await messagesIn(one)).toEqual(turnMessages("first"));
-    const { leafId } = await one.readPath(key);
-    await expect(one.appendTurn(turnOf("stale", leafId, { fence }))).rejects.toMatchObject({ code: "session_busy" });
+    await expect(beginTurns(one, turnOf("stale", undefined, { fence }))).rejects.toMatchObject(lost);
+    expect([raw.prepare("select key from sessions").all([]), messages(), runs()]).toEqual([[], [], []]);
+    expect(rows()).toMatchObject([{ fence: next.fence }]);
   });
 
-  test("gives the lease back where it is the last, to whoever is next, and nobody takes that for a loss", async () => {
+  test("is refused at a turn once the lease is lost; what came before stays, unanswered", async () => {
     const [one, other] = [openStore(), openStore()];
-    const onLost = jest.fn();
-    const lease = await take(one, onLost);
-    await one.appendTurn(turnOf("first", undefined, { fence: lease.fence }));
-    expect(rows()).toMatchObject([{ fence: lease.fence }]);
-    const claim = other.claimLease(key, ignore);
-    expect(await claim.attempt()).toBeUndefined();
-    const { leafId } = await one.readPath(key);
-    await one.appendTurn(turnOf("second", leafId, { fence: lease.fence, endsLease: true }));
-    const next = await claim.attempt();
-    expect(next!.fence).toBeGreaterThan(lease.fence);
-    await lease.release();
-    expect(rows()).toMatchObject([{ fence: next!.fence }]);
-    expect(onLost).not.toHaveBeenCalled();
+    const { fence } = await take(one);
+    const writer = await beginTurns(one, turnOf("stale", undefined, { fence }));
+    raw.exec("delete from leases");
+    const next = await take(other);
+    await expect(writer.addTurn([call!, result!])).rejects.toMatchObject(lost);
+    expect(messages()).toEqual(kept("stale", "unanswered", "user"));
+    expect(rows()).toMatchObject([{ fence: next.fence }]);
   });
 
-  test("that is refused for another reason keeps the lease", async () => {
+  test("cannot complete once the lease is lost, but can fail, which takes the lease from nobody", async () => {
+    const [one, other] = [openStore(), openStore()];
+    const { fence } = await take(one);
+    const writer = await beginTurns(one, turnOf("stale", undefined, { fence }));
+    await writer.addTurn([call!, result!]);
+    raw.exec("delete from leases");
+    const next = await take(other);
+    await expect(writer.end([answer!], endOf("stale", "completed"))).rejects.toMatchObject(lost);
+    await appendTurn(other, turnOf("first", undefined, { fence: next.fence }));
+    expect(runs()).toEqual([
+      { id: "first", status: "completed" },
+      { id: "stale", status: "running" },
+    ]);
+    const third = await take(other);
+    await writer.end([], endOf("stale", "failed"));
+    expect(runs()).toContainEqual({ id: "stale", status: "failed" });
+    expect(rows()).toMatchObject([{ fence: third.fence }]);
+    expect(await messagesIn(one)).toEqual(turnMessages("first"));
+    expect(messages()).toEqual([
+      ...kept("stale", "unanswered", "user", "assistant", "tool"),
+      ...kept("first", "active", "user", "assistant", "tool", "assistant"),
+    ]);
+  });
+
+  test.each(["completed", "failed"] as const)(
+    "gives the lease back when it has %s, to whoever is next, and nobody takes that for a loss",
+    async (status) => {
+      const [one, other] = [openStore(), openStore()];
+      const onLost = jest.fn();
+      const lease = await take(one, onLost);
+      const writer = await beginTurns(one, turnOf("first", undefined, { fence: lease.fence }));
+      await writer.addTurn([call!, result!]);
+      expect(rows()).toMatchObject([{ fence: lease.fence }]);
+      const claim = other.claimLease(key, ignore);
+      expect(await claim.attempt()).toBeUndefined();
+      await writer.end([answer!], endOf("first", status));
+      const next = await claim.attempt();
+      expect(next!.fence).toBeGreaterThan(lease.fence);
+      await lease.release();
+      expect(rows()).toMatchObject([{ fence: next!.fence }]);
+      expect(onLost).not.toHaveBeenCalled();
+    },
+  );
+
+  test("keeps the lease when its end is refused for another reason", async () => {
     const store = openStore();
+    await appendTurn(store, turnOf("first", undefined));
     const lease = await take(store);
-    const stale = turnOf("stale", "no-such-message", { fence: lease.fence, endsLease: true });
-    await expect(store.appendTurn(stale)).rejects.toMatchObject({ code: "session_busy" });
+    const writer = await beginTurns(store, turnOf("stale", "no-such-message", { fence: lease.fence }));
+    await expect(writer.end([answer!], endOf("stale", "completed"))).rejects.toMatchObject({ code: "session_busy" });
     expect(rows()).toMatchObject([{ fence: lease.fence }]);
     await lease.release();
     expect(rows()).toEqual([]);
+  });
+
+  test("saves nothing to the session's memory once the lease is lost", async () => {
+    const [one, other] = [openStore(), openStore()];
+    const ownership = { sessionKey: key, agentId: "main", owner: "main" };
+    const { fence } = await take(one);
+    const memory = one.memoryOf({ ...ownership, fence });
+    await memory.save("colour", "blue");
+    raw.exec("delete from leases");
+    const next = await take(other);
+    await expect(memory.save("colour", "red")).rejects.toMatchObject({
+      name: "MemoryRefused",
+      message: "Not saved: another process has taken over this session.",
+    });
+    expect(await memory.recall()).toEqual(new Map([["colour", "blue"]]));
+    await other.memoryOf({ ...ownership, fence: next.fence }).save("colour", "green");
+    expect(await memory.recall()).toEqual(new Map([["colour", "green"]]));
   });
 });

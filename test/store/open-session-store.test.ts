@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "libsql";
 
 import { openSessionStore } from "../../src/store/open-session-store.ts";
-import { key, messagesIn, turnOf } from "./turn-of.ts";
+import { appendTurn, key, messagesIn, turnOf } from "./turn-of.ts";
 
 let folder: string;
 
@@ -23,7 +23,7 @@ describe("opening a session store", () => {
   test("creates folders and files that only their owner can read", async () => {
     const file = join(folder, "state", "deep", "sessions.db");
     const store = await openSessionStore(file);
-    await store.appendTurn(turnOf("first", undefined));
+    await appendTurn(store, turnOf("first", undefined));
     expect([join(folder, "state"), join(folder, "state", "deep")].map(modeOf)).toEqual([0o700, 0o700]);
     expect([file, `${file}-wal`, `${file}-shm`].map(modeOf)).toEqual([0o600, 0o600, 0o600]);
     await store.close();
@@ -32,7 +32,7 @@ describe("opening a session store", () => {
   test("and closing it again leaves everything in the one file", async () => {
     const file = join(folder, "sessions.db");
     const store = await openSessionStore(file);
-    await store.appendTurn(turnOf("first", undefined));
+    await appendTurn(store, turnOf("first", undefined));
     await store.close();
     copyFileSync(file, join(folder, "copy.db"));
     const copy = await openSessionStore(join(folder, "copy.db"));
@@ -43,7 +43,7 @@ describe("opening a session store", () => {
   test("many times at once on a new file gives one sound database", async () => {
     const file = join(folder, "sessions.db");
     const stores = await Promise.all(Array.from({ length: 8 }, () => openSessionStore(file)));
-    await stores[0]!.appendTurn(turnOf("first", undefined));
+    await appendTurn(stores[0]!, turnOf("first", undefined));
     for (const store of stores) expect(await messagesIn(store, key)).toHaveLength(4);
     for (const store of stores) await store.close();
   });
@@ -68,17 +68,17 @@ describe("opening a session store", () => {
   test("gives what an older database does not say: who brought its messages, and whose its sessions are", async () => {
     const file = join(folder, "sessions.db");
     const store = await openSessionStore(file);
-    await store.appendTurn(turnOf("first", undefined));
+    await appendTurn(store, turnOf("first", undefined));
     const { leafId } = await store.readPath(key);
     const result = { role: "tool", toolCallId: "call_1", content: [{ type: "text", text: "21 °C" }] } as const;
-    await store.appendTurn(turnOf("second", leafId, { messages: [result, { role: "assistant", content: "Clear.", toolCalls: [] }] }));
+    await appendTurn(store, turnOf("second", leafId, { messages: [result, { role: "assistant", content: "Clear.", toolCalls: [] }] }));
     const written = await store.readTree(key);
     await store.close();
     const database = new Database(file);
     for (const index of ["sessions_by_activity", "sessions_by_owner", "sessions_with_branches"]) database.exec(`drop index ${index}`);
     for (const column of ["message_count", "bytes", "branched_at"]) database.exec(`alter table sessions drop column ${column}`);
     database.exec("alter table messages drop column origin; alter table sessions drop column owner");
-    database.exec("drop table leases");
+    database.exec("drop table leases; drop table run_events; drop table runs; drop table completions");
     database.exec("delete from kysely_migration where name > '0001_sessions'");
     database.close();
     const reopened = await openSessionStore(file);

@@ -17,3 +17,14 @@ test("ids made one after the other sort that way, within a millisecond, past its
   expect([...ids].sort()).toEqual(ids);
   expect(new Set(ids).size).toBe(ids.length);
 });
+
+test("an id that is asked for after another source's sorts after that, and so do all that follow, wherever the clock is set", () => {
+  const [ahead, behind] = [createOrderedIds(() => 1_800_000_000_000), createOrderedIds(() => 1_700_000_000_000)];
+  const early = behind();
+  const leaf = [ahead(), ahead()].at(-1)!;
+  const ids = [early, leaf, behind(leaf), behind(leaf), behind(), behind(early), behind()];
+  expect([...ids].sort()).toEqual(ids);
+  const [first, second] = [createOrderedIds(() => 5), createOrderedIds(() => 5)];
+  expect(second(first()) > first()).toBe(true);
+  expect(behind("no id of this kind") > ids.at(-1)!).toBe(true);
+});

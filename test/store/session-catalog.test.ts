@@ -9,7 +9,7 @@ import type { SessionStore } from "../../src/domain/session.ts";
 import type { KeptSession, TranscriptQuery } from "../../src/domain/session-catalog.ts";
 import { besidePath } from "../../src/store/beside-path.ts";
 import { openSessionStore } from "../../src/store/open-session-store.ts";
-import { turnOf } from "./turn-of.ts";
+import { appendTurn, beginTurns, endOf, turnOf } from "./turn-of.ts";
 
 let folder: string;
 let file: string;
@@ -32,7 +32,7 @@ const keyOf = (name: string, agent = "main") => `agent:${agent}:${name}`;
 async function keep(name: string, { agent = "main", owner = "main", label = "turn" } = {}): Promise<string> {
   const sessionKey = keyOf(name, agent);
   const { leafId } = await store.readPath(sessionKey);
-  await store.appendTurn(turnOf(label, leafId, { sessionKey, agentId: agent, owner }));
+  await appendTurn(store, turnOf(label, leafId, { sessionKey, agentId: agent, owner }));
   return sessionKey;
 }
 
@@ -122,7 +122,7 @@ describe("counts", () => {
     expect(first).toMatchObject({ key, agentId: "main", owner: "main", messageCount: 4 });
     const bytesOf = () => sql(`select sum(octet_length(body) + 256) b from messages where session_key = '${key}'`)[0]?.["b"];
     expect(first?.bytes).toBe(bytesOf());
-    await store.appendTurn(turnOf("lost", await leafOf(key), { sessionKey: key, isAnswered: false }));
+    await appendTurn(store, turnOf("lost", await leafOf(key), { sessionKey: key, isAnswered: false }));
     expect(await store.catalog.find(key)).toMatchObject({ messageCount: 8, bytes: bytesOf() });
     const memory = store.memoryOf({ sessionKey: key, agentId: "main", owner: "main" });
     await memory.save("city", "서울");
@@ -133,21 +133,25 @@ describe("counts", () => {
     expect(await store.catalog.measure()).toEqual({ sessions: 1, bytes: (bytesOf() as number) + 256 + 4 + 5, inactive: 0 });
   });
 
-  test("a turn that is refused leaves them as they were", async () => {
+  test("a write that is refused leaves them as they were", async () => {
     const key = await keep("a");
+    const turn = turnOf("stale", undefined, { sessionKey: key });
+    const writer = await beginTurns(store, turn);
     const before = await store.catalog.find(key);
-    await expect(store.appendTurn(turnOf("stale", undefined, { sessionKey: key }))).rejects.toMatchObject({ code: "session_busy" });
+    await expect(writer.end(turn.added, endOf("stale", "completed"))).rejects.toMatchObject({ code: "session_busy" });
+    await expect(beginTurns(store, { ...turn, owner: "alice" })).rejects.toMatchObject({ code: "session_busy" });
     expect(await store.catalog.find(key)).toEqual(before);
   });
 
   test("an older database is given them", async () => {
     const key = await keep("a");
     await store.memoryOf({ sessionKey: key, agentId: "main", owner: "main" }).save("city", "서울");
-    await store.appendTurn(turnOf("lost", await leafOf(key), { sessionKey: key, isAnswered: false }));
+    await appendTurn(store, turnOf("lost", await leafOf(key), { sessionKey: key, isAnswered: false }));
     const before = await store.catalog.find(key);
     await store.close();
     for (const index of ["sessions_by_activity", "sessions_by_owner", "sessions_with_branches"]) sql(`drop index ${index}`);
     for (const column of ["message_count", "bytes", "branched_at"]) sql(`alter table sessions drop column ${column}`);
+    for (const table of ["run_events", "runs", "completions"]) sql(`drop table ${table}`);
     sql("delete from kysely_migration where name >= '0005'");
     store = await openSessionStore(file);
     expect(await store.catalog.find(key)).toEqual(before);
@@ -165,8 +169,8 @@ describe("a transcript", () => {
     const key = await keep("a", { label: "one" });
     const root = await leafOf(key);
     await keep("a", { label: "two" });
-    await store.appendTurn({ ...turnOf("three", await leafOf(key), { sessionKey: key }), parentId: root });
-    await store.appendTurn(turnOf("lost", await leafOf(key), { sessionKey: key, isAnswered: false }));
+    await appendTurn(store, { ...turnOf("three", await leafOf(key), { sessionKey: key }), parentId: root });
+    await appendTurn(store, turnOf("lost", await leafOf(key), { sessionKey: key, isAnswered: false }));
     const states = (label: string, state: string) => ["user", "assistant", "tool", "assistant"].map((role) => `${label} ${role} ${state}`);
     expect(await read(key)).toEqual({ items: [...states("one", "active"), ...states("three", "active")], hasMore: false });
     expect((await read(key, { branches: true })).items).toEqual([
@@ -199,7 +203,7 @@ describe("a transcript", () => {
     const key = keyOf("large");
     const text = "x".repeat(5 * 1024 * 1024);
     const messages = [1, 2, 3].map(() => ({ role: "user", content: [{ type: "text", text }] }) as const);
-    await store.appendTurn({ ...turnOf("one", undefined, { sessionKey: key }), input: messages, added: [] });
+    await appendTurn(store, { ...turnOf("one", undefined, { sessionKey: key }), input: messages, added: [] });
     const { items, hasMore } = await store.catalog.readMessages(key, { limit: 100, order: "asc", branches: true });
     expect({ count: items.length, hasMore }).toEqual({ count: 1, hasMore: true });
     const rest = await store.catalog.readMessages(key, { limit: 100, order: "asc", branches: false, after: items[0]!.id });
@@ -239,7 +243,7 @@ describe("taking out", () => {
   test("a very long session lets the process get to its other work", async () => {
     const key = keyOf("long");
     const messages = Array.from({ length: 3_000 }, (_, n) => ({ role: "user", content: [{ type: "text", text: `${n}` }] }) as const);
-    await store.appendTurn({ ...turnOf("one", undefined, { sessionKey: key }), input: messages, added: [] });
+    await appendTurn(store, { ...turnOf("one", undefined, { sessionKey: key }), input: messages, added: [] });
     let turns = 0;
     const timer = setInterval(() => turns++, 0);
     await store.catalog.remove(key, "main");
@@ -248,11 +252,26 @@ describe("taking out", () => {
     expect(counts()).toEqual([{ s: 0, m: 0, r: 0 }]);
   });
 
+  test("is refused once the lease is lost under which it was to be, and then leaves everything", async () => {
+    const key = await keep("a");
+    await appendTurn(store, turnOf("lost", await leafOf(key), { sessionKey: key, isAnswered: false }));
+    const before = { session: await store.catalog.find(key), counts: counts() };
+    const lease = await store.claimLease(key, () => undefined).attempt();
+    await lease!.release();
+    const refused = { code: "session_busy", message: expect.stringContaining("nothing was removed"), retryAfterMs: 1_000 };
+    await expect(store.catalog.remove(key, "main", lease!.fence)).rejects.toMatchObject(refused);
+    await expect(store.catalog.empty(key, "main", lease!.fence)).rejects.toMatchObject(refused);
+    await expect(store.catalog.removeBranches(key, undefined, lease!.fence)).rejects.toMatchObject(refused);
+    expect({ session: await store.catalog.find(key), counts: counts() }).toEqual(before);
+    const next = await store.claimLease(key, () => undefined).attempt();
+    expect(await store.catalog.remove(key, "main", next!.fence)).toMatchObject({ messages: 8 });
+  });
+
   test("a run that read the session before cannot write to what came after", async () => {
     const key = await keep("a");
     const leafId = await leafOf(key);
     await store.catalog.remove(key, "main");
-    await expect(store.appendTurn(turnOf("late", leafId, { sessionKey: key }))).rejects.toMatchObject({ code: "session_busy" });
+    await expect(appendTurn(store, turnOf("late", leafId, { sessionKey: key }))).rejects.toMatchObject({ code: "session_busy" });
     expect(counts()).toEqual([{ s: 0, m: 0, r: 0 }]);
   });
 });
@@ -263,7 +282,7 @@ describe("branches", () => {
     const root = await leafOf(key);
     expect(await store.catalog.listBranched(9)).toEqual([]);
     await keep("a", { label: "two" });
-    await store.appendTurn({ ...turnOf("three", await leafOf(key), { sessionKey: key }), parentId: root });
+    await appendTurn(store, { ...turnOf("three", await leafOf(key), { sessionKey: key }), parentId: root });
     await keep("b");
     expect(await store.catalog.listBranched(9)).toEqual([key]);
     const path = await store.readPath(key);
@@ -280,8 +299,8 @@ describe("branches", () => {
     const key = await keep("a", { label: "one" });
     const root = await leafOf(key);
     await keep("a", { label: "two" });
-    await store.appendTurn({ ...turnOf("three", await leafOf(key), { sessionKey: key }), parentId: root });
-    await store.appendTurn(turnOf("lost", await leafOf(key), { sessionKey: key, isAnswered: false }));
+    await appendTurn(store, { ...turnOf("three", await leafOf(key), { sessionKey: key }), parentId: root });
+    await appendTurn(store, turnOf("lost", await leafOf(key), { sessionKey: key, isAnswered: false }));
     sql("update messages set created_at = '2020-01-01T00:00:00.000Z' where run_id = 'two'");
     expect(await store.catalog.removeBranches(key, Date.parse("2021-01-01"))).toMatchObject({ messages: 4 });
     expect(await store.catalog.listBranched(9)).toEqual([key]);

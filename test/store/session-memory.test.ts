@@ -8,7 +8,7 @@ import Database from "libsql";
 
 import type { SessionStore } from "../../src/domain/session.ts";
 import { openSessionStore } from "../../src/store/open-session-store.ts";
-import { messagesIn, turnOf } from "./turn-of.ts";
+import { appendTurn, messagesIn, turnOf } from "./turn-of.ts";
 
 let folder: string;
 let store: SessionStore;
@@ -47,7 +47,7 @@ describe("session memory", () => {
   test("does not stand in the way of the session's first turn", async () => {
     const sessionKey = "agent:main:turn";
     await store.memoryOf({ sessionKey: sessionKey, agentId: "main", owner: "main" }).save("colour", "blue");
-    await store.appendTurn(turnOf("first", undefined, { sessionKey }));
+    await appendTurn(store, turnOf("first", undefined, { sessionKey }));
     expect(await messagesIn(store, sessionKey)).toHaveLength(4);
     expect(await store.memoryOf({ sessionKey: sessionKey, agentId: "main", owner: "main" }).recall()).toEqual(
       new Map([["colour", "blue"]]),

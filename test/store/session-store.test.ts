@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import Database from "libsql";
 
 import { type ImagePart, type Message, textOf } from "../../src/domain/message.ts";
@@ -11,7 +11,7 @@ import type { SessionStore } from "../../src/domain/session.ts";
 import { openSessionStore } from "../../src/store/open-session-store.ts";
 import { StoredSessions } from "../../src/store/session-store.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
-import { key, messagesIn, turnMessages, turnOf } from "./turn-of.ts";
+import { appendTurn, key, messagesIn, turnMessages, turnOf } from "./turn-of.ts";
 
 let folder: string;
 let file: string;
@@ -34,9 +34,25 @@ async function openStore(path = file): Promise<SessionStore> {
   return store;
 }
 
+test("what is written after the clock was set back comes after what it stands on", async () => {
+  const earlier = await openStore();
+  await appendAnswered(earlier, "first");
+  jest.spyOn(Date, "now").mockReturnValue(Date.now() - 3_600_000);
+  const store = await openStore();
+  await appendAnswered(store, "second");
+  jest.restoreAllMocks();
+  const { nodes } = await store.readTree(key);
+  const seen = new Set<string | undefined>([undefined]);
+  for (const { id, parentId } of nodes) {
+    expect(seen).toContain(parentId);
+    seen.add(id);
+  }
+  expect(nodes.map(({ message }) => message)).toEqual([...turnMessages("first"), ...turnMessages("second")]);
+});
+
 async function appendAnswered(store: SessionStore, label: string, sessionKey = key): Promise<void> {
   const { leafId } = await store.readPath(sessionKey);
-  await store.appendTurn(turnOf(label, leafId, { sessionKey }));
+  await appendTurn(store, turnOf(label, leafId, { sessionKey }));
 }
 
 function rowsOf(sql: string): unknown[] {
@@ -86,15 +102,15 @@ describe("a transcript", () => {
   test("keeps NUL, broken Unicode and long text of a message", async () => {
     const store = await openStore();
     const text = `a\0b \ud800 ${"é".repeat(300_000)}`;
-    await store.appendTurn(turnOf("odd", undefined, { messages: [{ role: "user", content: [{ type: "text", text }] }] }));
+    await appendTurn(store, turnOf("odd", undefined, { messages: [{ role: "user", content: [{ type: "text", text }] }] }));
     expect((await messagesIn(store, key)).map(textOf)).toEqual([text]);
   });
 
   test("holds no instructions", async () => {
     const store = await openStore();
     const instruction = { role: "system", content: [{ type: "text", text: "Be brief." }] } as const;
-    await store.appendTurn(turnOf("first", undefined, { messages: [instruction, ...turnMessages("first")] }));
-    await store.appendTurn(turnOf("empty", undefined, { sessionKey: "agent:main:empty", messages: [instruction] }));
+    await appendTurn(store, turnOf("first", undefined, { messages: [instruction, ...turnMessages("first")] }));
+    await appendTurn(store, turnOf("empty", undefined, { sessionKey: "agent:main:empty", messages: [instruction] }));
     expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
     expect(rowsOf("select key from sessions")).toEqual([{ key }]);
   });
@@ -102,7 +118,7 @@ describe("a transcript", () => {
   test("takes a turn of thousands of messages", async () => {
     const store = await openStore();
     const messages = Array.from({ length: 1_250 }, (_, index) => turnMessages(`${index}`)).flat();
-    await store.appendTurn(turnOf("long", undefined, { messages }));
+    await appendTurn(store, turnOf("long", undefined, { messages }));
     expect(await messagesIn(store, key)).toEqual(messages);
   });
 
@@ -118,7 +134,7 @@ describe("a transcript", () => {
       },
       { role: "assistant", content: "A pixel.", toolCalls: [], replay },
     ];
-    await store.appendTurn(turnOf("image", undefined, { messages }));
+    await appendTurn(store, turnOf("image", undefined, { messages }));
     await appendAnswered(store, "second");
     expect(await messagesIn(await openStore())).toEqual([...messages, ...turnMessages("second")]);
   });
@@ -126,7 +142,7 @@ describe("a transcript", () => {
   test("keeps as many bytes of images as one request may have", async () => {
     const store = await openStore();
     const half: ImagePart = { type: "image", mediaType: "image/png", data: "A".repeat(9_786_712) };
-    await store.appendTurn(turnOf("large", undefined, { messages: [{ role: "user", content: [half, half] }] }));
+    await appendTurn(store, turnOf("large", undefined, { messages: [{ role: "user", content: [half, half] }] }));
     const [message] = await messagesIn(store, key);
     expect(message?.content).toHaveLength(2);
     expect(JSON.stringify(message).length).toBeGreaterThan(2 * half.data.length);
@@ -168,7 +184,7 @@ describe("a transcript", () => {
     const store = await openStore();
     for (const bad of ["agent:main:a\0b", "agent:main:\ud800"]) {
       await expect(store.readPath(bad)).rejects.toMatchObject({ code: "invalid_value" });
-      await expect(store.appendTurn(turnOf("bad", undefined, { sessionKey: bad }))).rejects.toMatchObject({ code: "invalid_value" });
+      await expect(appendTurn(store, turnOf("bad", undefined, { sessionKey: bad }))).rejects.toMatchObject({ code: "invalid_value" });
       expect(() => store.memoryOf({ sessionKey: bad, agentId: "main", owner: "main" })).toThrow(
         expect.objectContaining({ code: "invalid_value" }),
       );
@@ -181,7 +197,7 @@ describe("an unanswered turn", () => {
     const store = await openStore();
     await appendAnswered(store, "first");
     const before = await store.readPath(key);
-    await store.appendTurn(turnOf("failed", before.leafId, { isAnswered: false, messages: turnMessages("failed").slice(0, 1) }));
+    await appendTurn(store, turnOf("failed", before.leafId, { isAnswered: false, messages: turnMessages("failed").slice(0, 1) }));
     expect(await store.readPath(key)).toEqual(before);
     await appendAnswered(store, "second");
     expect(await messagesIn(store, key)).toEqual([...turnMessages("first"), ...turnMessages("second")]);
@@ -192,7 +208,7 @@ describe("an unanswered turn", () => {
 
   test("may be the first of its session", async () => {
     const store = await openStore();
-    await store.appendTurn(turnOf("failed", undefined, { isAnswered: false }));
+    await appendTurn(store, turnOf("failed", undefined, { isAnswered: false }));
     expect(await store.readPath(key)).toEqual({ owner: "main", leafId: undefined, nodes: [] });
     await appendAnswered(store, "first");
     expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
@@ -201,7 +217,7 @@ describe("an unanswered turn", () => {
   test("is kept even when the session went on meanwhile", async () => {
     const store = await openStore();
     await appendAnswered(store, "first");
-    await store.appendTurn(turnOf("late", undefined, { isAnswered: false }));
+    await appendTurn(store, turnOf("late", undefined, { isAnswered: false }));
     expect(await messagesIn(store, key)).toEqual(turnMessages("first"));
   });
 });
@@ -227,7 +243,7 @@ describe("a tree", () => {
     const { nodes, leafId } = await store.readTree(key);
     const question = nodes[0]!.id;
     const added = turnMessages("other").slice(1);
-    await store.appendTurn({ ...turnOf("other", leafId), parentId: question, input: [], added });
+    await appendTurn(store, { ...turnOf("other", leafId), parentId: question, input: [], added });
     expect(await messagesIn(store)).toEqual([turnMessages("first")[0], ...added]);
     const tree = await store.readTree(key);
     expect(tree.nodes).toHaveLength(11);
@@ -239,7 +255,7 @@ describe("a tree", () => {
     const store = await openStore();
     await appendAnswered(store, "first");
     const { leafId } = await store.readPath(key);
-    await store.appendTurn({ ...turnOf("other", leafId), parentId: undefined });
+    await appendTurn(store, { ...turnOf("other", leafId), parentId: undefined });
     expect(await messagesIn(store)).toEqual(turnMessages("other"));
     expect((await store.readTree(key)).nodes.filter(({ parentId }) => parentId === undefined)).toHaveLength(2);
   });
@@ -248,7 +264,7 @@ describe("a tree", () => {
     const store = await openStore();
     await appendAnswered(store, "first");
     const { leafId } = await store.readPath(key);
-    await store.appendTurn(turnOf("failed", leafId, { isAnswered: false }));
+    await appendTurn(store, turnOf("failed", leafId, { isAnswered: false }));
     await appendAnswered(store, "foreign", "agent:main:other");
     expect(await store.readTree(key)).toEqual(await store.readPath(key));
     expect(await store.readTree("agent:main:nobody")).toEqual({ owner: undefined, leafId: undefined, nodes: [] });
@@ -256,21 +272,24 @@ describe("a tree", () => {
 });
 
 describe("two writers", () => {
-  test("a stale one is refused and leaves nothing behind", async () => {
+  test("a stale one is refused, and leaves no more behind than what its caller said", async () => {
     const store = await openStore();
     await appendAnswered(store, "first");
     const { leafId } = await store.readPath(key);
-    await store.appendTurn(turnOf("second", leafId));
+    await appendTurn(store, turnOf("second", leafId));
     for (const parentId of [leafId, undefined]) {
-      await expect(store.appendTurn(turnOf("stale", parentId))).rejects.toMatchObject({ code: "session_busy", retryAfterMs: 1_000 });
+      await expect(appendTurn(store, turnOf("stale", parentId))).rejects.toMatchObject({ code: "session_busy", retryAfterMs: 1_000 });
     }
     expect(await messagesIn(store, key)).toEqual([...turnMessages("first"), ...turnMessages("second")]);
-    expect(rowsOf("select id from messages where run_id = 'stale'")).toEqual([]);
+    expect(rowsOf("select role, state from messages where run_id = 'stale'")).toEqual([
+      { role: "user", state: "unanswered" },
+      { role: "user", state: "unanswered" },
+    ]);
   });
 
   test("a stale first turn creates no session", async () => {
     const store = await openStore();
-    await expect(store.appendTurn(turnOf("stale", "no-such-message"))).rejects.toMatchObject({ code: "session_busy" });
+    await expect(appendTurn(store, turnOf("stale", "no-such-message"))).rejects.toMatchObject({ code: "session_busy" });
     expect(rowsOf("select key from sessions")).toEqual([]);
   });
 
@@ -295,7 +314,7 @@ describe("two writers", () => {
 
   test("on one leaf at the same time, exactly one wins", async () => {
     const stores = [await openStore(), await openStore(), await openStore()];
-    const results = await Promise.allSettled(stores.map((store, index) => store.appendTurn(turnOf(`${index}`, undefined))));
+    const results = await Promise.allSettled(stores.map((store, index) => appendTurn(store, turnOf(`${index}`, undefined))));
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     for (const result of results) if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "session_busy" });
     expect(await messagesIn(stores[0]!, key)).toHaveLength(4);
@@ -323,7 +342,7 @@ describe("a store that is closed", () => {
     await store.close();
     await expect(store.check()).rejects.toMatchObject({ code: "store_unavailable", cause: expect.any(Error) });
     await expect(store.readPath(key)).rejects.toMatchObject({ code: "store_unavailable" });
-    await expect(store.appendTurn(turnOf("late", undefined))).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(appendTurn(store, turnOf("late", undefined))).rejects.toMatchObject({ code: "store_unavailable" });
     await expect(store.memoryOf({ sessionKey: key, agentId: "main", owner: "main" }).recall()).rejects.toMatchObject({
       code: "store_unavailable",
     });

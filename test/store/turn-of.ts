@@ -1,8 +1,18 @@
 /** Turns for the store's tests: a user message, an agent's own tool call with its result, and an answer. No assertions here. */
 import type { Message } from "../../src/domain/message.ts";
-import type { SessionStore, TurnRecord } from "../../src/domain/session.ts";
+import type { RunEnding } from "../../src/domain/run-record.ts";
+import type { SessionStore, TranscriptStart, TranscriptWriter } from "../../src/domain/session.ts";
+import { endingOf, outcome, runOf } from "./run-of.ts";
 
 export const key = "agent:main:somebody";
+
+/** A run that is over with one write after its begin. */
+export interface Turn extends Omit<TranscriptStart, "run"> {
+  readonly runId: string;
+  /** What the run wrote. */
+  readonly added: readonly Message[];
+  readonly isAnswered: boolean;
+}
 
 export function turnMessages(label: string): readonly Message[] {
   return [
@@ -17,8 +27,8 @@ export function turnMessages(label: string): readonly Message[] {
 export function turnOf(
   label: string,
   leafId: string | undefined,
-  { messages = turnMessages(label), ...change }: Partial<TurnRecord> & { readonly messages?: readonly Message[] } = {},
-): TurnRecord {
+  { messages = turnMessages(label), ...change }: Partial<Turn> & { readonly messages?: readonly Message[] } = {},
+): Turn {
   const [input, added] = [messages.slice(0, 1), messages.slice(1)];
   return {
     sessionKey: key,
@@ -32,6 +42,25 @@ export function turnOf(
     isAnswered: true,
     ...change,
   };
+}
+
+export function beginTurns(
+  store: SessionStore,
+  { runId, added: _added, isAnswered: _isAnswered, ...start }: Turn,
+): Promise<TranscriptWriter> {
+  const { sessionKey, agentId, owner } = start;
+  return store.beginTurns({ ...start, run: runOf(runId, { sessionKey, agentId, owner, isBackground: false }) });
+}
+
+export async function appendTurn(store: SessionStore, turn: Turn): Promise<void> {
+  const writer = await beginTurns(store, turn);
+  await writer.end(turn.added, endOf(turn.runId, turn.isAnswered ? "completed" : "failed"));
+}
+
+export function endOf(runId: string, status: "completed" | "failed"): RunEnding {
+  const { model, turns, endedAt } = outcome;
+  const error = { code: "upstream_error", message: "The model failed.", hasEffects: false } as const;
+  return endingOf(runId, status === "completed" ? {} : { outcome: { status, model, turns, endedAt, error } });
 }
 
 /** The active path. */

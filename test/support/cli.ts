@@ -18,6 +18,8 @@ export interface CliOptions {
   /** HOME and the working directory; a new one unless given. */
   readonly folder?: string;
   readonly env?: { readonly [name: string]: string };
+  /** For standard input, which is empty without it. */
+  readonly input?: string | Buffer;
 }
 
 export interface CliResult {
@@ -42,14 +44,15 @@ afterAll(async () => {
   await Promise.all([...running].map(({ result }) => result));
 });
 
-export async function startCli(args: readonly string[], { folder, env = {} }: CliOptions = {}): Promise<CliProcess> {
+export async function startCli(args: readonly string[], { folder, env = {}, input = "" }: CliOptions = {}): Promise<CliProcess> {
   if (!existsSync(build)) throw new Error("There is no build to test: run `npm run build` first.");
   const home = folder ?? (await makeFolder());
   const child = spawn(process.execPath, [command, ...args], {
     cwd: home,
     env: { PATH: process.env["PATH"], HOME: home, CLAWGATE_OLLAMA: "off", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: "pipe",
   });
+  child.stdin.on("error", () => undefined).end(input);
   const output = { stdout: "", stderr: "" };
   const waiting = new Set<() => void>();
   let hasEnded = false;

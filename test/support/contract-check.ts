@@ -124,14 +124,14 @@ function bodyProblems(response: JsonObject, place: readonly string[], headers: E
   }
 }
 
-/** Comments, one `data:` line for each event, an error body as in any other reply, and `[DONE]` at the very end. */
+/** Comments, one `data:` line for each event, with its number before it where it has one, an error body as in any other reply, and `[DONE]` at the very end. */
 function streamProblems(schema: readonly string[], text: string): string[] {
   if (!text.endsWith("\n\n")) return ["The stream stops within an event."];
   const events = text.slice(0, -2).split("\n\n");
   const problems = events.at(-1) === "data: [DONE]" ? [] : ["The stream does not end with [DONE]."];
   for (const event of events.slice(0, -1)) {
     if (/^: [^\n]*$/.test(event)) continue;
-    const data = /^data: ([^\n]*)$/.exec(event)?.[1];
+    const data = /^(?:id: [1-9]\d*\n)?data: ([^\n]*)$/.exec(event)?.[1];
     if (data === undefined) problems.push(`Neither a comment nor one data line: ${JSON.stringify(event)}`);
     else {
       const value = JSON.parse(data) as JsonObject;

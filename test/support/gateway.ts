@@ -7,8 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "@jest/globals";
 import { pino } from "pino";
+import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { openProgram, type Program } from "../../src/program.ts";
+import { type Applied, openProgram, type Program, type ProgramOptions } from "../../src/program.ts";
 
 export const testToken = "test-token-0123456789";
 
@@ -23,6 +24,8 @@ export interface TestGateway {
   /** A POST of JSON to `/v1/chat/completions` with the token. */
   chat(body: unknown, headers?: { [name: string]: string }, signal?: AbortSignal): Promise<Response>;
   get(path: string, headers?: { [name: string]: string }): Promise<Response>;
+  /** Another config in the file, and applied. */
+  reload(config: TestConfig): Promise<Applied>;
   close(): Promise<void>;
 }
 
@@ -64,14 +67,17 @@ export function configOf({ gateway = {}, ...others }: TestConfig): object {
 
 export async function startGateway(
   config: TestConfig = {},
-  options: { folder?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { folder?: string; env?: NodeJS.ProcessEnv } & ProgramOptions = {},
 ): Promise<TestGateway> {
   const folder = options.folder ?? (await makeFolder());
   const configPath = join(folder, "openclaw.json");
-  await writeFile(configPath, JSON.stringify(configOf(config)));
+  const load = async (wanted: TestConfig): Promise<Config> => {
+    await writeFile(configPath, JSON.stringify(configOf(wanted)));
+    return loadConfig({ configPath }, options.env ?? { CLAWGATE_OLLAMA: "off" });
+  };
   const lines: string[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
-  const program = openProgram(await loadConfig({ configPath }, options.env ?? { CLAWGATE_OLLAMA: "off" }), log);
+  const program = openProgram(await load(config), log, options);
   const url = await program.listen();
   let isOpen = true;
   const close = async (): Promise<void> => {
@@ -96,6 +102,7 @@ export async function startGateway(
         ...(signal ? { signal } : {}),
       }),
     get: (path, headers = {}) => fetch(`${url}${path}`, { headers: { ...authorization, ...headers } }),
+    reload: async (wanted) => program.apply(await load(wanted)),
     close,
   };
 }

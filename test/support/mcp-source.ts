@@ -3,6 +3,7 @@ import { afterEach } from "@jest/globals";
 import { pino } from "pino";
 import type { McpServerConfig } from "../../src/config/config.ts";
 import type { Tool } from "../../src/domain/tool.ts";
+import { McpServerPool } from "../../src/runtime/mcp-server-pool.ts";
 import { McpServers } from "../../src/runtime/mcp-servers.ts";
 import { agentWith, contextOf } from "../runtime/tool-context.ts";
 
@@ -36,7 +37,11 @@ export function openMcpSource(config: object): McpSource {
   const agent = agentWith({ allow: ["it__*"] });
   const transport = "url" in config ? "streamable-http" : "stdio";
   const whole = { name: "it", connectTimeoutMs: 20_000, transport, args: [], env: {}, cwd: undefined, headers: {}, ...config };
-  const servers = new McpServers([whole as unknown as McpServerConfig], { clientVersion: "0", log, agents: [agent], retryAfterMs: 60_000 });
+  const servers = new McpServers(
+    [whole as unknown as McpServerConfig],
+    new McpServerPool({ clientVersion: "0", log, retryAfterMs: 60_000 }),
+    [agent],
+  );
   open.push(servers);
   const tools = (): Promise<readonly Tool[]> => servers.tools(agent, new AbortController().signal);
   return {

@@ -31,6 +31,8 @@ export interface StubUpstream {
   readonly requestCount: number;
   /** Connections, idle ones included: a client that keeps its connections alive holds them. */
   readonly openSockets: number;
+  /** Connections that were ever opened. */
+  readonly connectionCount: number;
   /** Replies whose client closed the connection before they were over. */
   readonly aborted: number;
   /** Bytes handed to the sockets, for tests of back-pressure. */
@@ -52,7 +54,7 @@ export async function startStubUpstream({ keepRequests = 1000 } = {}): Promise<S
   const requests: StubRequest[] = [];
   const queue: StubScriptOf[] = [];
   const waiting = new Set<() => void>();
-  const counts = { requests: 0, aborted: 0, bytes: 0 };
+  const counts = { requests: 0, connections: 0, aborted: 0, bytes: 0 };
   let fallback: StubScriptOf = { text: stubText };
 
   const server = createServer((incoming, outgoing) => {
@@ -72,6 +74,7 @@ export async function startStubUpstream({ keepRequests = 1000 } = {}): Promise<S
     });
   });
   server.on("connection", (socket) => {
+    counts.connections++;
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
@@ -99,6 +102,9 @@ export async function startStubUpstream({ keepRequests = 1000 } = {}): Promise<S
     },
     get openSockets() {
       return sockets.size;
+    },
+    get connectionCount() {
+      return counts.connections;
     },
     get aborted() {
       return counts.aborted;

@@ -8,7 +8,8 @@ import { type ErrorCode, GatewayError } from "../domain/errors.ts";
 /** Summaries of several complaints: never the cause itself. */
 const summaries = new Set(["oneOf", "anyOf", "allOf", "if", "propertyNames"]);
 
-export function toValidationError(errors: readonly ErrorObject[]): GatewayError {
+/** `whole`: what a complaint is about that has no place. */
+export function toValidationError(errors: readonly ErrorObject[], whole = "The request body"): GatewayError {
   const causes = errors.filter((error) => !summaries.has(error.keyword));
   const candidates = causes.length > 0 ? causes : errors;
   const deepest = candidates.reduce((most, error) => Math.max(most, depth(error)), 0);
@@ -16,7 +17,7 @@ export function toValidationError(errors: readonly ErrorObject[]): GatewayError 
   const first = atDeepest[0];
   if (!first) return new GatewayError("invalid_value", "The request does not fit the contract (see /openapi.json).");
   const siblings = atDeepest.filter((error) => error.instancePath === first.instancePath);
-  return describe(first, siblings);
+  return describe(first, siblings, whole);
 }
 
 function depth({ instancePath, keyword }: ErrorObject): number {
@@ -29,10 +30,12 @@ function exactness({ keyword }: ErrorObject): number {
   return keyword === "enum" || keyword === "const" ? 1 : 2;
 }
 
-function describe(error: ErrorObject, siblings: readonly ErrorObject[]): GatewayError {
+function describe(error: ErrorObject, siblings: readonly ErrorObject[], whole: string): GatewayError {
   const params = error.params as { [key: string]: unknown };
   const param = paramOf(error.instancePath, keyOf(error.keyword, params));
-  const where = param === undefined ? "The request body" : `'${param}'`;
+  const named = param === undefined ? whole : `'${param}'`;
+  // What is wrong with a key is not wrong with what it stands in.
+  const where = error.propertyName === undefined ? named : `A key in ${named}`;
   const [code, message] = explain(error, params, where, siblings);
   return new GatewayError(code, message, param === undefined ? {} : { param });
 }
@@ -40,6 +43,7 @@ function describe(error: ErrorObject, siblings: readonly ErrorObject[]): Gateway
 function keyOf(keyword: string, params: { [key: string]: unknown }): string | undefined {
   if (keyword === "required") return String(params["missingProperty"]);
   if (keyword === "discriminator") return String(params["tag"]);
+  if (keyword === "additionalProperties") return String(params["additionalProperty"]);
   return undefined;
 }
 
@@ -59,6 +63,8 @@ function explain(
         .flatMap((other) => (other.params as { type: string | string[] }).type);
       return ["invalid_type", `${where} must be ${list([...new Set(types)])}.`];
     }
+    case "additionalProperties":
+      return ["unsupported_parameter", `${where} is not supported here.`];
     case "enum":
       return [
         "invalid_value",
@@ -97,7 +103,7 @@ function list(types: readonly string[]): string {
   return named.length < 2 ? named.join("") : `${named.slice(0, -1).join(", ")} or ${named.at(-1)}`;
 }
 
-/** `/requestBody/messages/0/content` → `messages[0].content`; `/header/x-thing` → `x-thing`. */
+/** `/requestBody/messages/0/content` → `messages[0].content`; `/header/x-thing` → `x-thing`; `/params/key` → `key`. */
 function paramOf(instancePath: string, key: string | undefined): string | undefined {
   const steps = instancePath
     .split("/")

@@ -1,0 +1,153 @@
+/**
+ * The faces of a gateway on their one port: opened when it listens, configured anew with each generation, closed at the end.
+ *
+ * Loaded when they are needed: the command line has runs without them. Deliberately absent: what a face does with a request.
+ */
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { contractPath, docsPagePath, packageVersion, rpcContractPath } from "./config/package.ts";
+import { GatewayError } from "./domain/errors.ts";
+import type { SessionStore } from "./domain/session.ts";
+import type { Generation } from "./generation.ts";
+import type { ClientAddress } from "./http/client-address.ts";
+import type { HttpFace } from "./http/face.ts";
+import type { RpcDocument } from "./rpc/contract.ts";
+import type { RpcFace } from "./rpc/face.ts";
+import type { RpcLimits } from "./rpc/limits.ts";
+import type { AuthService } from "./service/auth-service.ts";
+import { KeptCompletions } from "./service/kept-completions.ts";
+import { RunDirectory } from "./service/run-directory.ts";
+import type { RunFeed } from "./service/run-feed.ts";
+import type { RunHistory } from "./service/run-history.ts";
+
+/** How long the end waits for callers to take what they were told. */
+const farewellMs = 500;
+/** A guess at how long a restart takes. */
+const retryAfterMs = 5_000;
+/** Of the WebSocket protocol: against the rules. */
+const closedForRights = 1008;
+
+export interface FacesParts {
+  readonly store: SessionStore;
+  readonly history: RunHistory;
+  readonly feed: RunFeed;
+  readonly log: Logger;
+  readonly rpcLimits: Partial<RpcLimits>;
+}
+
+interface OpenFaces {
+  readonly http: HttpFace;
+  readonly rpc: RpcFace;
+  readonly auth: AuthService;
+  readonly addressBehind: (trustedProxies: readonly string[]) => ClientAddress;
+}
+
+export class Faces {
+  readonly #parts: FacesParts;
+  readonly #runDirectory: RunDirectory;
+  readonly #keptCompletions: KeptCompletions;
+  #open: OpenFaces | undefined;
+  #isDraining = false;
+  #closed: Promise<unknown> | undefined;
+
+  constructor(parts: FacesParts) {
+    this.#parts = parts;
+    this.#runDirectory = new RunDirectory(parts.history);
+    this.#keptCompletions = new KeptCompletions(parts);
+  }
+
+  /** Resolves with the base URL when connections are accepted. */
+  async listen(first: Generation): Promise<string> {
+    const { log, feed, rpcLimits } = this.#parts;
+    // One after the other: Jest's module loader cannot link graphs that overlap at the same time.
+    const { openHttpFace } = await import("./http/face.ts");
+    const { clientAddressBehind } = await import("./http/client-address.ts");
+    const { routeUpgrades } = await import("./http/upgrade.ts");
+    const { openRpcFace } = await import("./rpc/face.ts");
+    const { AuthService } = await import("./service/auth-service.ts");
+    const { gateway } = first.config;
+    const auth = new AuthService(gateway.auth);
+    const contractDocument = await readJson<{ [key: string]: unknown }>(contractPath);
+    const setup = this.#setupOf(first);
+    const http = await openHttpFace({ contractDocument, docsPagePath, auth, log }, setup);
+    const rpc = openRpcFace({
+      ...setup,
+      addressOf: clientAddressBehind(gateway.trustedProxies),
+      auth,
+      runFeed: feed,
+      document: await readJson<RpcDocument>(rpcContractPath),
+      log,
+      limits: rpcLimits,
+    });
+    routeUpgrades(http.server, (req, socket, head, refuse) => rpc.accept(req, socket, head, refuse));
+    this.#open = { http, rpc, auth, addressBehind: clientAddressBehind };
+    http.server.listen(gateway.port, gateway.host);
+    await once(http.server, "listening");
+    return urlOf(http.server);
+  }
+
+  /** What comes from now on is answered by `next`. Connections of secrets that are no more end at once. */
+  configure(next: Generation): void {
+    if (!this.#open) return;
+    const { http, rpc, auth, addressBehind } = this.#open;
+    const setup = this.#setupOf(next);
+    auth.configure(setup.config.auth);
+    http.configure(setup);
+    rpc.configure({ ...setup, addressOf: addressBehind(setup.config.trustedProxies) });
+    rpc.closeWhere((principal) => !auth.stillHolds(principal), closedForRights, "the token is no longer valid");
+  }
+
+  /** Says that it is not ready for anything new, and goes on answering. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Accepts no connections any more. */
+  refuse(): void {
+    const server = this.#open?.http.server;
+    if (!server?.listening) return;
+    this.#closed = once(server, "close");
+    server.close();
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    const { http, rpc } = this.#open;
+    await rpc.drain();
+    http.server.closeIdleConnections();
+    await Promise.race([this.#closed, sleep(farewellMs, undefined, { ref: false })]);
+    http.server.closeAllConnections();
+  }
+
+  #setupOf({ config, agents, models, runs, keptSessions }: Generation) {
+    return {
+      config: config.gateway,
+      agents,
+      models,
+      runs,
+      keptSessions,
+      runDirectory: this.#runDirectory,
+      keptCompletions: this.#keptCompletions,
+      version: packageVersion,
+      checkReadiness: () => this.#checkReadiness(),
+    };
+  }
+
+  #checkReadiness(): Promise<void> {
+    if (!this.#isDraining) return this.#parts.store.check();
+    return Promise.reject(new GatewayError("draining", "The gateway is about to stop and takes nothing new.", { retryAfterMs }));
+  }
+}
+
+async function readJson<T>(path: string): Promise<T> {
+  return JSON.parse(await readFile(path, "utf8")) as T;
+}
+
+function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

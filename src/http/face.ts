@@ -1,0 +1,46 @@
+/**
+ * The HTTP face on its server: everything above the sockets can be configured anew while requests are under way; each
+ * request keeps what it began with.
+ *
+ * Deliberately absent: where the server listens.
+ */
+import type { Server } from "node:http";
+import type { Logger } from "pino";
+import type { GatewayConfig } from "../config/config.ts";
+import type { AuthService } from "../service/auth-service.ts";
+import { createApp } from "./app.ts";
+import { Contract } from "./contract.ts";
+import { createOperations, type OperationParts } from "./operations/index.ts";
+import { createHttpServer, headersTimeoutFor } from "./server.ts";
+
+export interface HttpFaceParts {
+  readonly contractDocument: { readonly [key: string]: unknown };
+  readonly docsPagePath: string;
+  readonly auth: AuthService;
+  readonly log: Logger;
+}
+
+export type HttpSetup = Omit<OperationParts, "contractDocument" | "docsPagePath" | "chatCompletions"> & { readonly config: GatewayConfig };
+
+export interface HttpFace {
+  readonly server: Server;
+  /** For the requests that come from now on. */
+  configure(setup: HttpSetup): void;
+}
+
+export async function openHttpFace({ contractDocument, docsPagePath, auth, log }: HttpFaceParts, first: HttpSetup): Promise<HttpFace> {
+  const operationsOf = (setup: HttpSetup) =>
+    createOperations({ ...setup, chatCompletions: setup.config.chatCompletions, contractDocument, docsPagePath });
+  let operations = operationsOf(first);
+  const contract = await Contract.load(contractDocument, () => operations);
+  const handlerOf = ({ config }: HttpSetup) => createApp({ config, contract, auth, log }).callback();
+  let handle = handlerOf(first);
+  const server = createHttpServer((req, res) => void handle(req, res), first.config.requestTimeoutMs);
+  const configure = (setup: HttpSetup): void => {
+    operations = operationsOf(setup);
+    handle = handlerOf(setup);
+    server.requestTimeout = setup.config.requestTimeoutMs;
+    server.headersTimeout = headersTimeoutFor(setup.config.requestTimeoutMs);
+  };
+  return { server, configure };
+}

@@ -1,0 +1,51 @@
+/**
+ * Requests that ask for another protocol on their connection: WebSocket at `/` goes to its face, everything else stays HTTP.
+ *
+ * Node hands over every such request once somebody listens, also those that only offer HTTP/2 (`Upgrade: h2c`), as some HTTP
+ * clients do with their first one. These are given back, as if they had not asked.
+ */
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { GatewayError } from "../domain/errors.ts";
+import { endWithError } from "./server.ts";
+
+/** `refuse` answers in place of the other protocol. */
+export type AcceptUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer, refuse: (error: GatewayError) => void) => void;
+
+export function routeUpgrades(server: Server, accept: AcceptUpgrade): void {
+  server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (req.headers.upgrade?.toLowerCase() !== "websocket") {
+      giveBack(server, req, socket, head);
+      return;
+    }
+    socket.on("error", () => socket.destroy());
+    const path = pathOf(req.url ?? "");
+    const refuse = (error: GatewayError): void => endWithError(socket, error);
+    if (path === "/") accept(req, socket, head, refuse);
+    else refuse(new GatewayError("not_found", `There is no WebSocket at ${path?.slice(0, 200) ?? "that address"}. It is at /.`));
+  });
+}
+
+function pathOf(target: string): string | undefined {
+  return URL.canParse(target, "http://gateway") ? new URL(target, "http://gateway").pathname : undefined;
+}
+
+/** The request once more, without what it asked for besides. */
+function giveBack(server: Server, req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const lines = [`${req.method} ${req.url} HTTP/${req.httpVersion}`];
+  for (let at = 0; at < req.rawHeaders.length; at += 2) {
+    const [name = "", value = ""] = req.rawHeaders.slice(at, at + 2);
+    if (/^(upgrade|http2-settings)$/i.test(name)) continue;
+    const kept = name.toLowerCase() === "connection" ? withoutUpgrade(value) : value;
+    if (kept !== "") lines.push(`${name}: ${kept}`);
+  }
+  if (head.length > 0) socket.unshift(head);
+  // Node reads header bytes as Latin-1.
+  socket.unshift(Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"));
+  server.emit("connection", socket);
+}
+
+function withoutUpgrade(connection: string): string {
+  const options = connection.split(",").map((option) => option.trim());
+  return options.filter((option) => !/^(upgrade|http2-settings)$/i.test(option)).join(", ");
+}

@@ -1,0 +1,54 @@
+/**
+ * Text ⇄ frames. Pure: what a request asks for, and how answers and events are written.
+ *
+ * Deliberately absent: whether parameters fit (`contract.ts`) and sockets (`connection.ts`).
+ */
+import { parse as parseJson } from "secure-json-parse";
+import type { EventName } from "./contract.ts";
+import type { UnfinishedPayload, WireError } from "./errors.ts";
+
+export interface Request {
+  readonly id: string;
+  readonly method: string;
+  readonly params: unknown;
+}
+
+/** `payload` is JSON already: one event may go to many. */
+export interface EncodedEvent {
+  readonly event: EventName;
+  readonly payload: string;
+}
+
+const maxIdLength = 256;
+const maxMethodLength = 128;
+const fields = new Set(["type", "id", "method", "params", "traceparent"]);
+
+/** A sentence for the close frame when it is no request: nobody could tell what an answer to it answers. */
+export function decodeRequest(text: string): Request | string {
+  let frame: unknown;
+  try {
+    frame = parseJson(text, { protoAction: "error", constructorAction: "ignore" });
+  } catch {
+    return "The frame is not JSON, or has a key named __proto__.";
+  }
+  if (typeof frame !== "object" || frame === null || Array.isArray(frame)) return "The frame is not a JSON object.";
+  const { type, id, method, params = {} } = frame as { [field: string]: unknown };
+  if (type !== "req") return 'Clients send frames of type "req" only.';
+  if (typeof id !== "string" || id === "" || id.length > maxIdLength) return `A request needs an id of 1 to ${maxIdLength} characters.`;
+  if (typeof method !== "string" || method === "" || method.length > maxMethodLength) return "A request needs a method.";
+  if (Object.keys(frame).some((field) => !fields.has(field))) return "A request has type, id, method and params, and nothing else.";
+  return { id, method, params };
+}
+
+export function encodeResult(id: string, payload: unknown): string {
+  return JSON.stringify({ type: "res", id, ok: true, payload });
+}
+
+export function encodeRefusal(id: string, error: WireError, payload: UnfinishedPayload | undefined): string {
+  return JSON.stringify({ type: "res", id, ok: false, ...(payload ? { payload } : {}), error });
+}
+
+/** Without a number before the connection is open. */
+export function encodeEvent({ event, payload }: EncodedEvent, seq?: number): string {
+  return `{"type":"event","event":"${event}","payload":${payload}${seq === undefined ? "" : `,"seq":${seq}`}}`;
+}

@@ -1,0 +1,55 @@
+/** What the log says of runs: how each ended, and which models gave way to others. Never what was said in them. */
+import type { Logger } from "pino";
+import type { RunEvent } from "../domain/run.ts";
+import type { LiveRun } from "./live-run.ts";
+import type { Ended } from "./run-execution.ts";
+
+export class RunJournal {
+  readonly #log: Logger;
+  /** How often which model gave way to which, and why. */
+  readonly #fallbacks = new Map<string, number>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  fellBack(runId: string, { from, to, error }: Extract<RunEvent, { type: "model_fallback" }>): void {
+    const key = `${from} → ${to}: ${error.code}`;
+    const count = (this.#fallbacks.get(key) ?? 0) + 1;
+    this.#fallbacks.set(key, count);
+    this.#log.warn({ runId, from, to, code: error.code, count, err: error }, "model failed, its fallback is asked");
+  }
+
+  leftOut(runId: string, model: string, messages: number): void {
+    this.#log.debug({ runId, model, messages }, "the oldest messages of a session are not read");
+  }
+
+  /** An end that nobody was promised. */
+  unkept(runId: string, err: unknown): void {
+    this.#log.warn({ runId, err }, "the end of a run could not be kept");
+  }
+
+  undiscarded(runId: string, err: unknown): void {
+    this.#log.warn({ runId, err }, "the record of a refused run could not be taken back");
+  }
+
+  ended({ opened }: LiveRun, { end, progress }: Ended, durationMs: number): void {
+    const line = {
+      runId: opened.id,
+      agent: opened.agentId,
+      model: end.model,
+      sessionKey: opened.sessionKey,
+      principal: opened.owner,
+      status: end.status,
+      ...(end.status === "aborted" ? { by: end.by } : {}),
+      turns: end.turns,
+      toolResults: progress.toolResults,
+      ...(progress.fallbacks === 0 ? {} : { fallbacks: progress.fallbacks }),
+      usage: end.usage,
+      cost: end.cost,
+      durationMs: Math.round(durationMs * 10) / 10,
+    };
+    if (end.status !== "failed") this.#log.info(line, "run ended");
+    else this.#log.warn({ ...line, code: end.error.code, err: end.error }, "run failed");
+  }
+}

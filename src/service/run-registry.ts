@@ -1,0 +1,62 @@
+/**
+ * The runs of this process: those at work, and for five minutes those that ended and are kept nowhere else.
+ *
+ * Deliberately absent: the runs that are in the store, and who may know of which (`run-directory.ts`).
+ */
+import type { RunOutcome, RunRecord } from "../domain/run-record.ts";
+import type { LiveRun } from "./live-run.ts";
+
+const rememberedMs = 5 * 60_000;
+/** However many requests come in five minutes, their records take a few megabytes at most. */
+const maxRemembered = 10_000;
+
+export class RunRegistry {
+  readonly #live = new Map<string, LiveRun>();
+  /** In the order in which they ended. */
+  readonly #ended = new Map<string, RunRecord>();
+  #isShutDown = false;
+
+  add(run: LiveRun): void {
+    this.#live.set(run.opened.id, run);
+    if (this.#isShutDown) run.abort("shutdown");
+  }
+
+  /** `isKept`: it can be found in the store. */
+  end(run: LiveRun, outcome: RunOutcome, isKept: boolean): void {
+    const { id } = run.opened;
+    this.#live.delete(id);
+    const record = run.settle(outcome);
+    if (isKept) return;
+    this.#ended.set(id, record);
+    this.#forget(outcome.endedAt - rememberedMs);
+  }
+
+  findLive(id: string): LiveRun | undefined {
+    return this.#live.get(id);
+  }
+
+  find(id: string): RunRecord | undefined {
+    const live = this.#live.get(id);
+    if (live) return live.record;
+    this.#forget(Date.now() - rememberedMs);
+    return this.#ended.get(id);
+  }
+
+  /** Those of a session that are under way. */
+  listLive(sessionKey: string): readonly RunRecord[] {
+    return [...this.#live.values()].filter(({ opened }) => opened.sessionKey === sessionKey).map(({ record }) => record);
+  }
+
+  /** Aborts all runs, and those that were being admitted meanwhile as soon as they are added. */
+  shutDown(): void {
+    this.#isShutDown = true;
+    for (const run of this.#live.values()) run.abort("shutdown");
+  }
+
+  #forget(before: number): void {
+    for (const [id, { outcome }] of this.#ended) {
+      if (this.#ended.size <= maxRemembered && outcome!.endedAt >= before) return;
+      this.#ended.delete(id);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * A run's row: opened, ended, read. Each function is a part of somebody's transaction: of the runs' own, or of a session's.
+ *
+ * Deliberately absent: what becomes of runs whose process is no more (`run-watch.ts`), and how runs go (`run-removal.ts`).
+ */
+import type { Transaction } from "kysely";
+
+import { GatewayError } from "../domain/errors.ts";
+import type { OpenedRun, RunEnding, RunOutcome, NumberedEvent, RunRecord } from "../domain/run-record.ts";
+import { insertCompletion } from "./completion-rows.ts";
+import { encodeEvents, isErrorCode } from "./run-event-body.ts";
+import type { RunsTable, StoreTables } from "./schema.ts";
+import { storedBytes } from "./stored-bytes.ts";
+import { hasStrings, isRecord, parseStored } from "./stored-json.ts";
+
+export const recordColumns = [
+  "id",
+  "agent_id",
+  "session_key",
+  "owner",
+  "model_name",
+  "model",
+  "is_background",
+  "status",
+  "created_at",
+  "ended_at",
+  "outcome",
+] as const;
+
+type RecordRow = Pick<RunsTable, (typeof recordColumns)[number]>;
+
+/** What is not in columns of its own. */
+type StoredOutcome = Omit<RunOutcome, "status" | "model" | "endedAt">;
+
+/** Nothing when the run has a row already. */
+export async function insertRun(trx: Transaction<StoreTables>, run: OpenedRun, processName: string): Promise<void> {
+  await trx
+    .insertInto("runs")
+    .values(toRow(run, processName))
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .execute();
+}
+
+/** False when another run of the owner's has its idempotency key. */
+export async function insertKeyedRun(trx: Transaction<StoreTables>, run: OpenedRun, processName: string): Promise<boolean> {
+  const row = await trx
+    .insertInto("runs")
+    .values(toRow(run, processName))
+    .onConflict((conflict) => conflict.columns(["owner", "idempotency_key"]).where("idempotency_key", "is not", null).doNothing())
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/**
+ * A run that was taken for interrupted and ends after all has its true outcome. Of one whose row is gone, only the completion
+ * is kept.
+ */
+export async function endRun(trx: Transaction<StoreTables>, { runId, outcome, events, freesKey, completion }: RunEnding): Promise<void> {
+  const { status, model, endedAt, ...rest } = outcome;
+  const rows = encodeEvents(events);
+  const { numUpdatedRows } = await trx
+    .updateTable("runs")
+    .set((eb) => ({
+      status,
+      model,
+      ended_at: new Date(endedAt).toISOString(),
+      outcome: JSON.stringify(rest satisfies StoredOutcome),
+      ...(rows.length > 0 ? { bytes: eb("bytes", "+", bytesOf(rows)) } : {}),
+      ...(freesKey ? { idempotency_key: null } : {}),
+    }))
+    .where("id", "=", runId)
+    .executeTakeFirstOrThrow();
+  if (rows.length > 0 && numUpdatedRows > 0n) await insertRows(trx, runId, rows);
+  if (completion) await insertCompletion(trx, completion);
+}
+
+/** Nothing when the run has no row any more. */
+export async function insertEvents(trx: Transaction<StoreTables>, runId: string, events: readonly NumberedEvent[]): Promise<void> {
+  const rows = encodeEvents(events);
+  const hasEffects = events.some(({ event }) => event.type === "tool_start");
+  const run = await trx
+    .updateTable("runs")
+    .set((eb) => ({ bytes: eb("bytes", "+", bytesOf(rows)), ...(hasEffects ? { has_effects: 1 as const } : {}) }))
+    .where("id", "=", runId)
+    .returning(["fingerprint", "idempotency_key"])
+    .executeTakeFirst();
+  if (hasEffects && run && run.fingerprint !== null && run.idempotency_key === null) throw keyLost();
+  if (run) await insertRows(trx, runId, rows);
+}
+
+/** Whoever has sent its request again meanwhile has another run, whose tools may be at work. */
+function keyLost(): GatewayError {
+  return new GatewayError(
+    "run_interrupted",
+    "The run was held up for so long that it was taken for interrupted, and its Idempotency-Key is free. It went no further.",
+  );
+}
+
+export function toRecord(row: RecordRow): RunRecord {
+  const outcome = outcomeOf(row);
+  return {
+    id: row.id,
+    agentId: row.agent_id,
+    sessionKey: row.session_key,
+    owner: row.owner,
+    modelName: row.model_name,
+    model: row.model,
+    isBackground: row.is_background === 1,
+    createdAt: Date.parse(row.created_at),
+    status: row.status,
+    ...(outcome ? { outcome } : {}),
+  };
+}
+
+function toRow({ idempotency, ...run }: OpenedRun, processName: string) {
+  return {
+    id: run.id,
+    agent_id: run.agentId,
+    session_key: run.sessionKey,
+    owner: run.owner,
+    model_name: run.modelName,
+    model: run.model,
+    is_background: run.isBackground ? (1 as const) : (0 as const),
+    status: "running" as const,
+    created_at: new Date(run.createdAt).toISOString(),
+    expires_at: new Date(run.expiresAt).toISOString(),
+    ended_at: null,
+    outcome: null,
+    process: processName,
+    renewals: 0,
+    is_cancel_requested: 0 as const,
+    idempotency_key: idempotency?.key ?? null,
+    fingerprint: idempotency?.fingerprint ?? null,
+    has_effects: 0 as const,
+    bytes: 0,
+  };
+}
+
+type EncodedRows = ReturnType<typeof encodeEvents>;
+
+function bytesOf(rows: EncodedRows): number {
+  return rows.reduce((sum, { body }) => sum + storedBytes(body), 0);
+}
+
+async function insertRows(trx: Transaction<StoreTables>, runId: string, rows: EncodedRows): Promise<void> {
+  await trx
+    .insertInto("run_events")
+    .values(rows.map((row) => ({ run_id: runId, ...row })))
+    .execute();
+}
+
+function outcomeOf({ id, status, model, ended_at, outcome }: RecordRow): RunOutcome | undefined {
+  if (status === "running") return undefined;
+  const rest =
+    outcome === null ? { turns: 0 } : parseStored(outcome, isStoredOutcome, "The record of this run", `the outcome of run ${id}`);
+  return { ...rest, status, model, endedAt: Date.parse(ended_at ?? "") };
+}
+
+function isStoredOutcome(value: unknown): value is StoredOutcome {
+  if (!isRecord(value) || typeof value["turns"] !== "number") return false;
+  const { error } = value;
+  return error === undefined || (isRecord(error) && isErrorCode(error["code"]) && hasStrings(error, "message"));
+}

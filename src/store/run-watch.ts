@@ -1,0 +1,158 @@
+/**
+ * Which runs are at work: this process shows a sign of life for its own, and marks those of others as interrupted when their
+ * process is dead, or when it has seen them unchanged for the longest silence by its own steady clock. No time is ever
+ * compared between two processes, as with leases (`session-leases.ts`).
+ *
+ * Deliberately absent: taking such a run over. Whoever wants its answer asks again.
+ */
+import { type Kysely, sql } from "kysely";
+
+import type { GuardedDatabase } from "./guarded-database.ts";
+import { isDead } from "./process-identity.ts";
+import type { RunsTable, StoreTables } from "./schema.ts";
+import { noteUnanswered } from "./transcript-writer.ts";
+
+/** One lost sign of life is made up for by the next. */
+const looksPerSilence = 3;
+
+type RunAtWork = Pick<RunsTable, "id" | "process" | "renewals" | "is_cancel_requested">;
+
+/** What was seen of another process's run. */
+interface Sighting {
+  readonly renewals: number;
+  /** Of the steady clock of this process. */
+  readonly since: number;
+}
+
+export class RunWatch {
+  readonly #db: GuardedDatabase;
+  readonly #process: string;
+  readonly #longestSilenceMs: number;
+  #sightings: ReadonlyMap<string, Sighting> = new Map();
+  /** Runs of this process that the listener was told of. */
+  #told: ReadonlySet<string> = new Set();
+  /** Runs of this process that are over, though that could not be written. */
+  readonly #unended = new Set<string>();
+  #listener: ((runId: string) => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+
+  constructor(db: GuardedDatabase, processName: string, longestSilenceMs: number) {
+    this.#db = db;
+    this.#process = processName;
+    this.#longestSilenceMs = longestSilenceMs;
+  }
+
+  onCancelRequested(listener: (runId: string) => void): void {
+    this.#listener = listener;
+  }
+
+  /** A run of this process of which nothing more is to come. */
+  abandon(runId: string): void {
+    this.#unended.add(runId);
+  }
+
+  /** Resolves when the runs of dead processes are marked. */
+  async start(): Promise<void> {
+    await this.#look();
+    this.#timer ??= setInterval(() => void this.#lookAgain(), this.#longestSilenceMs / looksPerSilence).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** What could not be seen or shown now is made up for by the next look. */
+  async #lookAgain(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      await this.#look();
+    } catch {
+      // Whoever uses the store learns the reason.
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** A gateway with nothing to do pays for one look into an empty index. */
+  async #look(): Promise<void> {
+    const over = new Set(this.#unended);
+    const atWork = await this.#db.run((db) => selectAtWork(db).execute());
+    const own = atWork.filter((run) => run.process === this.#process);
+    const others = atWork.filter((run) => run.process !== this.#process);
+    if (own.length > 0) await this.#renew();
+    this.#tell(own.filter((run) => run.is_cancel_requested === 1));
+    // As they were renewed with the others this moment.
+    const unended = own.flatMap((run) => (over.has(run.id) ? { ...run, renewals: run.renewals + 1 } : []));
+    await this.#interrupt([...unended, ...this.#abandoned(others)]);
+    for (const id of over) this.#unended.delete(id);
+  }
+
+  async #renew(): Promise<void> {
+    // Outside of a transaction a write that finds the database locked cannot be given up safely.
+    await this.#db.run((db) =>
+      db.transaction().execute((trx) =>
+        trx
+          .updateTable("runs")
+          .set((eb) => ({ renewals: eb("renewals", "+", 1) }))
+          .where("process", "=", this.#process)
+          .where("status", "=", running)
+          .execute(),
+      ),
+    );
+  }
+
+  #tell(cancelled: readonly RunAtWork[]): void {
+    const before = this.#told;
+    this.#told = new Set(cancelled.map(({ id }) => id));
+    for (const id of this.#told) if (!before.has(id)) this.#listener?.(id);
+  }
+
+  /** Of `runs`, those that nobody is at work on any more. */
+  #abandoned(runs: readonly RunAtWork[]): readonly RunAtWork[] {
+    const now = performance.now();
+    const before = this.#sightings;
+    this.#sightings = new Map(
+      runs.map(({ id, renewals }) => {
+        const seen = before.get(id);
+        return [id, seen?.renewals === renewals ? seen : { renewals, since: now }];
+      }),
+    );
+    const dead = new Set([...new Set(runs.map((run) => run.process))].filter(isDead));
+    return runs.filter((run) => dead.has(run.process) || now - (this.#sightings.get(run.id)?.since ?? now) >= this.#longestSilenceMs);
+  }
+
+  async #interrupt(runs: readonly RunAtWork[]): Promise<void> {
+    if (runs.length === 0) return;
+    const ended_at = new Date().toISOString();
+    await this.#db.run((db) =>
+      db.transaction().execute(async (trx) => {
+        for (const { id, renewals } of runs) {
+          const run = await trx
+            .updateTable("runs")
+            .set((eb) => ({
+              status: "interrupted",
+              ended_at,
+              // What has had effects must not be done again by whoever sends the request again.
+              idempotency_key: eb.case().when("has_effects", "=", 1).then(eb.ref("idempotency_key")).else(null).end(),
+            }))
+            .where("id", "=", id)
+            .where("status", "=", running)
+            // It may have shown a sign of life this moment.
+            .where("renewals", "=", renewals)
+            .returning(["id", "session_key"])
+            .executeTakeFirst();
+          if (run) await noteUnanswered(trx, run.session_key, run.id, ended_at);
+        }
+      }),
+    );
+  }
+}
+
+/** As it stands in the index of runs at work, which serves no parameter. */
+const running = sql.lit("running" as const);
+
+function selectAtWork(db: Kysely<StoreTables>) {
+  return db.selectFrom("runs").where("status", "=", running).select(["id", "process", "renewals", "is_cancel_requested"]);
+}

@@ -1,0 +1,193 @@
+/** `clawgate gateway` while somebody edits its config: what it takes up, what it refuses, and what it says of it. */
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { describe, expect, test } from "@jest/globals";
+import { startHeldUpstream } from "../faces/held-upstream.ts";
+import { onProvider, providerKey } from "../faces/provider.ts";
+import { type CliOptions, type CliProcess, startCli } from "../support/cli.ts";
+import { makeFolder, say } from "../support/gateway.ts";
+
+interface Running extends CliProcess {
+  readonly banner: string;
+  readonly url: string;
+  readonly folder: string;
+  /** Puts this into the config file, all at once. */
+  edit(content: object | string): Promise<void>;
+  /** Resolves with the log once it has this many lines with this message. */
+  logged(msg: string, count?: number): Promise<{ [key: string]: unknown }[]>;
+  /** Ends it, and resolves with all that it said. */
+  end(): Promise<string>;
+}
+
+async function startGateway(config: object | undefined, options: CliOptions & { args?: string[] } = {}): Promise<Running> {
+  const folder = options.folder ?? (await makeFolder());
+  const path = join(folder, ".openclaw", "openclaw.json");
+  if (config !== undefined) await write(path, config);
+  const env = { OPENCLAW_STATE_DIR: join(folder, ".openclaw"), ...options.env };
+  const started = await startCli(["gateway", "--port", "0", ...(options.args ?? [])], { folder, env });
+  await started.waitFor("stdout", "Clawgate listens on ");
+  const banner = await started.waitFor("stdout", "\n");
+  let stderr = "";
+  started.child.stderr!.on("data", (text: string) => (stderr += text));
+  stderr = await started.waitFor("stderr", "");
+  const linesWith = (msg: string) => parse(stderr).filter((line) => line["msg"] === msg);
+  return {
+    ...started,
+    banner,
+    url: /listens on (\S+)/.exec(banner)?.[1] as string,
+    folder,
+    edit: (content) => write(path, content),
+    logged: async (msg, count = 1) => {
+      while (linesWith(msg).length < count) await nextTurn();
+      return linesWith(msg);
+    },
+    end: async () => {
+      started.child.kill("SIGTERM");
+      const { code, stdout, stderr: all } = await started.result;
+      expect(code).toBe(0);
+      return stdout + all;
+    },
+  };
+}
+
+async function write(path: string, content: object | string): Promise<void> {
+  await mkdir(join(path, ".."), { recursive: true });
+  await writeFile(`${path}.draft`, typeof content === "string" ? content : JSON.stringify(content));
+  await rename(`${path}.draft`, path);
+}
+
+function parse(log: string): { [key: string]: unknown }[] {
+  return log.split("\n").flatMap((line) => (line.endsWith("}") ? [JSON.parse(line) as { [key: string]: unknown }] : []));
+}
+
+const config = (auth: object, more: object = {}): object => ({
+  gateway: { auth, http: { endpoints: { chatCompletions: { enabled: true } } }, ...more },
+});
+
+const status = async ({ url }: Running, token: string, path = "/v1/models"): Promise<number> => {
+  const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+  await response.text();
+  return response.status;
+};
+
+const applied = "config applied";
+const refused = "the config is wrong, and the last good one stays";
+
+describe("an edit of the config", () => {
+  test("applies when the file is saved: a rotated token is refused from then on", async () => {
+    const gateway = await startGateway(config({ token: "first-token" }));
+    expect(await status(gateway, "first-token")).toBe(200);
+    await gateway.edit(config({ token: "second-token" }));
+    const [line] = await gateway.logged(applied);
+    expect(line).toMatchObject({ level: 30, config: join(gateway.folder, ".openclaw/openclaw.json") });
+    expect([await status(gateway, "first-token"), await status(gateway, "second-token")]).toEqual([401, 200]);
+    expect(await gateway.end()).not.toMatch(/(first|second)-token/);
+  });
+
+  test("applies on SIGHUP, which finds what the file only names, such as variables, as they were at start", async () => {
+    const gateway = await startGateway(config({ token: "${MY_TOKEN}" }), { env: { MY_TOKEN: "of-the-variable" } });
+    await gateway.edit(config({ token: "${MY_TOKEN}" }, { shutdownGraceMs: 1 }));
+    gateway.child.kill("SIGHUP");
+    await gateway.logged("SIGHUP: the config is read again");
+    await gateway.logged(applied);
+    expect(await status(gateway, "of-the-variable")).toBe(200);
+    await gateway.end();
+  });
+
+  test("that came between the reading of the file and the greeting is not missed", async () => {
+    const folder = await makeFolder();
+    const path = join(folder, ".openclaw", "openclaw.json");
+    await write(path, config({ token: "first-token" }));
+    const starting = startGateway(undefined, { folder });
+    await write(path, config({ token: "second-token" }));
+    const gateway = await starting;
+    while ((await status(gateway, "second-token")) !== 200);
+    await gateway.end();
+  });
+
+  test("is taken up where there was no config at start", async () => {
+    const gateway = await startGateway(undefined);
+    const [, token = ""] = /token {3}(\S+) /.exec(gateway.banner) ?? [];
+    expect(await status(gateway, token)).toBe(404);
+    await gateway.edit({ gateway: { http: { endpoints: { chatCompletions: { enabled: true } } } } });
+    await gateway.logged(applied);
+    expect(await status(gateway, token)).toBe(200);
+    expect(await gateway.end()).not.toMatch(/token {3}.*token {3}/s);
+  });
+
+  test("that takes the token away makes one up, and prints it as at start, but into no log", async () => {
+    const gateway = await startGateway(config({ token: "first-token" }));
+    await gateway.edit(config({}));
+    await gateway.logged(applied);
+    const [, token = ""] = /token {3}(\S+) /.exec(await gateway.waitFor("stdout", "  token   ")) ?? [];
+    expect([await status(gateway, "first-token"), await status(gateway, token)]).toEqual([401, 200]);
+    await gateway.end();
+    expect((await gateway.result).stderr).not.toContain(token);
+  });
+
+  test("says which changes need a restart, by their keys", async () => {
+    const gateway = await startGateway(config({ token: "first-token" }), { args: ["--bind", "loopback"] });
+    await gateway.edit({ ...config({ mode: "password", password: "new-password" }), session: { database: "other.db" } });
+    const lines = await gateway.logged("this change of the config needs a restart", 2);
+    expect(lines.map(({ level, key }) => [level, key])).toEqual([
+      [40, "gateway.auth.mode"],
+      [40, "session.database"],
+    ]);
+    expect([await status(gateway, "first-token"), await status(gateway, "new-password")]).toEqual([200, 401]);
+    expect(await gateway.end()).not.toContain("new-password");
+  });
+
+  test("of log.level shows in the lines that follow", async () => {
+    const gateway = await startGateway({ ...config({ token: "first-token" }), log: { level: "warn" } });
+    await gateway.edit({ ...config({ token: "second-token" }), log: { level: "info" } });
+    while ((await status(gateway, "second-token")) !== 200);
+    await status(gateway, "second-token", "/v1/models");
+    expect((await gateway.logged("request")).length).toBeGreaterThan(0);
+    await gateway.end();
+  });
+});
+
+describe("an edit that is wrong", () => {
+  test.each([
+    ["broken JSON5", '{ gateway: { auth: { token: "new-secret" } }', /openclaw\.json:1:\d+: not valid JSON5/],
+    ["an unknown key", { gateway: { auth: { tokn: "new-secret" } } }, /openclaw\.json: gateway\.auth\.tokn: unknown key/],
+    [
+      "a missing variable",
+      { gateway: { auth: { token: "${NO_SUCH_VARIABLE}" } } },
+      /openclaw\.json: gateway\.auth\.token: .*NO_SUCH_VARIABLE/,
+    ],
+    ["a model that is none", { agents: { defaults: { model: "nowhere/model" } } }, /openclaw\.json: agents\.defaults\.model: /],
+    ["nothing in it", "", /openclaw\.json:1:1: not valid JSON5/],
+  ])("with %s changes nothing, and the log says where it is", async (_, content, problem) => {
+    const gateway = await startGateway(config({ token: "first-token" }));
+    await gateway.edit(content);
+    const [line] = await gateway.logged(refused);
+    expect(line).toMatchObject({ level: 50, problems: [expect.stringMatching(problem)] });
+    expect(await status(gateway, "first-token")).toBe(200);
+    await gateway.edit(config({ token: "third-token" }));
+    await gateway.logged(applied);
+    expect(await status(gateway, "third-token")).toBe(200);
+    expect(await gateway.end()).not.toMatch(/new-secret|(first|third)-token/);
+  });
+});
+
+test("a stream that is under way while the config changes comes to its end", async () => {
+  const held = await startHeldUpstream();
+  const { gateway: _, ...providers } = onProvider(held.url);
+  const gateway = await startGateway({ ...config({ token: "first-token" }), ...providers });
+  const pending = fetch(`${gateway.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: "Bearer first-token", "content-type": "application/json" },
+    body: JSON.stringify(say("hi", { stream: true, user: "ada" })),
+  });
+  const exchange = await held.next();
+  exchange.say("before ");
+  const response = await pending;
+  await gateway.edit(config({ token: "second-token" }));
+  await gateway.logged(applied);
+  exchange.say("after");
+  exchange.finish();
+  expect(await response.text()).toMatch(/before [^]*after[^]*data: \[DONE\]\n\n$/);
+  expect(await gateway.end()).not.toContain(providerKey);
+});

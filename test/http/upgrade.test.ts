@@ -1,0 +1,97 @@
+/** Requests that ask for another protocol on the gateway's port: WebSocket at `/`, and nothing else but HTTP. */
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { WebSocket } from "ws";
+import { say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
+import { connectRaw, type RawReply } from "../support/raw-http.ts";
+import { RpcClient } from "../support/rpc-client.ts";
+
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+});
+
+const handshake =
+  "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const offersHttp2 = "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n";
+
+async function replyTo(request: string): Promise<RawReply> {
+  const raw = await connectRaw(gateway.url);
+  raw.send(request);
+  return raw.reply();
+}
+
+function errorIn({ text }: RawReply): unknown {
+  return (JSON.parse(text) as { error: unknown }).error;
+}
+
+describe("a WebSocket", () => {
+  test("is at / only, whatever follows in the query", async () => {
+    const client = new RpcClient(`${gateway.url}/?from=somewhere`);
+    await client.challenge();
+    await client.close();
+    const refused = await replyTo(`GET /v1/models HTTP/1.1\r\nhost: x\r\n${handshake}\r\n`);
+    expect(refused.status).toBe(404);
+    expect(errorIn(refused)).toEqual({
+      message: "There is no WebSocket at /v1/models. It is at /.",
+      type: "invalid_request_error",
+      param: null,
+      code: "not_found",
+    });
+  });
+
+  test.each([
+    ["without a key", "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"],
+    ["of another version", handshake.replace(": 13", ": 7")],
+  ])("%s is refused in the words of the other replies", async (_name, headers) => {
+    const refused = await replyTo(`GET / HTTP/1.1\r\nhost: x\r\n${headers}\r\n`);
+    expect(refused.status).toBe(400);
+    expect(errorIn(refused)).toMatchObject({
+      code: "invalid_value",
+      message: expect.stringContaining("no well-formed WebSocket handshake"),
+    });
+  });
+
+  test("is there with the chat endpoint switched off", async () => {
+    const off = await startGateway({ gateway: { port: 0, auth: { mode: "token", token: testToken } } });
+    await (await RpcClient.connect(off.url)).request("agent", { message: "hi" });
+  });
+
+  test("has a page's ordinary client as well", async () => {
+    const socket = new WebSocket(gateway.url.replace("http", "ws"), [], { perMessageDeflate: true });
+    await new Promise((resolve) => socket.once("message", resolve));
+    expect(socket.extensions).toBe("");
+    socket.terminate();
+  });
+});
+
+describe("whoever offers HTTP/2 on the way", () => {
+  test("gets its reply all the same, body and all, and goes on with the connection", async () => {
+    const raw = await connectRaw(gateway.url);
+    const body = JSON.stringify(say("hi"));
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n${offersHttp2}authorization: Bearer ${testToken}\r\ncontent-type: application/json\r\n`;
+    raw.send(`${head}content-length: ${body.length}\r\n\r\n`, body);
+    const reply = await raw.reply();
+    expect({ status: reply.status, object: (JSON.parse(reply.text) as { object: string }).object }).toEqual({
+      status: 200,
+      object: "chat.completion",
+    });
+    raw.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
+    expect((await raw.reply()).status).toBe(200);
+    raw.send(`GET /healthz HTTP/1.1\r\nhost: x\r\n${offersHttp2}\r\n`);
+    expect((await raw.reply()).status).toBe(200);
+    raw.destroy();
+  });
+
+  test("with a body that comes later, in chunks", async () => {
+    const raw = await connectRaw(gateway.url);
+    const body = JSON.stringify(say("hi"));
+    raw.send(
+      `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n${offersHttp2}authorization: Bearer ${testToken}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`,
+    );
+    raw.send(`${body.length.toString(16)}\r\n${body}\r\n`);
+    raw.send("0\r\n\r\n");
+    expect((await raw.reply()).status).toBe(200);
+    raw.destroy();
+  });
+});
