@@ -14,7 +14,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List the stored completions
+         * @description The caller's completions that were asked for with `store: true`, the oldest first; the gateway's own secret lists everybody's. A page
+         *     goes on from the `last_id` of the one before it, given as `after`.
+         */
+        get: operations["listChatCompletions"];
         put?: never;
         /**
          * Run an agent on some messages
@@ -23,7 +28,8 @@ export interface paths {
          *     agent calls one of them the run ends with `finish_reason: "tool_calls"`, and the caller's next request brings the results as
          *     messages with `role: "tool"`.
          *
-         *     The run is aborted, and the language model's connection closed, as soon as the client disconnects, streamed or not.
+         *     The run is aborted, and the language model's connection closed, as soon as the client disconnects, streamed or not. With
+         *     `x-openclaw-background: true` it is not: it ends by itself or by `POST /v1/runs/{id}/cancel`.
          *
          *     ### The stream
          *     With `stream: true` the reply is `text/event-stream`; `Accept` is not looked at. Each event is one line and a blank line:
@@ -42,6 +48,76 @@ export interface paths {
          *     every failure is an ordinary status.
          */
         post: operations["createChatCompletion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/chat/completions/{completion_id}": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The completion's id, as its reply had it. */
+                completion_id: components["parameters"]["CompletionId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a stored completion
+         * @description The reply of a run that was asked for with `store: true`, streamed or not, as one object, with its metadata. A completion of somebody
+         *     else's, one whose 30 days are over and one of a run that was not completed are answered as one that is not there.
+         */
+        get: operations["getChatCompletion"];
+        put?: never;
+        /**
+         * Label a stored completion
+         * @description Puts new metadata in place of all that it had. Nothing else of a completion can be changed, and how long it is kept does not change
+         *     either.
+         */
+        post: operations["updateChatCompletion"];
+        /**
+         * Delete a stored completion
+         * @description It goes with the messages that it was made of. The session that its run had, if any, stays as it is: `deleteSession` does away with
+         *     that one, and leaves stored completions.
+         */
+        delete: operations["deleteChatCompletion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/chat/completions/{completion_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The completion's id, as its reply had it. */
+                completion_id: components["parameters"]["CompletionId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read what a stored completion was made of
+         * @description The messages of its request, instructions included, oldest first. What its session held besides is not among them, nor what the
+         *     agent said: that is the completion.
+         */
+        get: operations["listChatCompletionMessages"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -238,6 +314,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The run's id, as `x-openclaw-run-id` gave it, or that of its completion, which begins with `chatcmpl-`. */
+                id: components["parameters"]["Run"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Look up one run
+         * @description How it stands, and what it came to. A run of somebody else's is answered as one that is not there; the gateway's own secret sees all.
+         *     Runs of a session, in the background, with an `Idempotency-Key` or with `store: true` can be looked up for 24 hours, others while they
+         *     are at work and for five minutes after.
+         */
+        get: operations["getRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The run's id, as `x-openclaw-run-id` gave it, or that of its completion, which begins with `chatcmpl-`. */
+                id: components["parameters"]["Run"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a run
+         * @description Ends a run that waits or is at work, whoever asked for it and wherever they are. By the time of the reply the language model's
+         *     connection is closed, the session is free, and nothing is recorded as completed. Whoever still waits for its answer gets
+         *     `409 run_aborted`, in a stream as its error. A run that is over stays as it ended.
+         */
+        post: operations["cancelRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The run's id, as `x-openclaw-run-id` gave it, or that of its completion, which begins with `chatcmpl-`. */
+                id: components["parameters"]["Run"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Follow a run
+         * @description The completion of a run in the background as a stream, as `POST /v1/chat/completions` gives it with `stream: true` and
+         *     `include_usage: true`: what was said so far at once, the rest as it comes, also when the run is over. It can be followed by several
+         *     readers, and again. Leaving does not end the run.
+         *
+         *     The stream is made of chunks, comments, an error and `[DONE]` as described there, and each chunk and error has one line more:
+         *
+         *     | line | meaning |
+         *     |---|---|
+         *     | `id: 17` | how far the stream has come; before its `data:` line |
+         *
+         *     The numbers grow, with gaps. Whoever sends the last one it got, as `starting_after` or as `Last-Event-ID`, gets what comes after it:
+         *     nothing is missing and nothing comes twice. A run that failed, was cancelled or whose gateway died ends with the error that says so,
+         *     also when that is all there is to send.
+         *
+         *     Of a run that is not in the background no events can be had: `400 invalid_value`.
+         */
+        get: operations["streamRunEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -280,7 +461,7 @@ export interface paths {
         /**
          * Can it take a request?
          * @description Asks the store. Language models are not asked: a provider that is down for one agent is no reason to take the whole gateway out of
-         *     service.
+         *     service. From the moment the gateway is told to stop it answers 503 `draining`, while runs that have begun still come to their end.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -464,9 +645,15 @@ export interface components {
             logprobs?: boolean | null;
             /** @description **Refused**, as `logprobs` is. */
             top_logprobs?: number | null;
-            /** @description `true` is **refused**: completions cannot be read back. Sessions are what the gateway keeps. */
+            /**
+             * @description **Honoured.** `true` keeps the completion for 30 days, to be read back by its id under `/v1/chat/completions`. It has nothing to do
+             *     with sessions: a stateless request stays one. Of a run that is not completed nothing is kept.
+             */
             store?: boolean | null;
-            /** @description **No effect.** Labels for stored completions, of which there are none. */
+            /**
+             * @description **Honoured** with `store: true`: labels to find the completion by, at most 16, with keys of up to 64 and values of up to 512
+             *     characters. Without it, **no effect.**
+             */
             metadata?: {
                 [key: string]: string;
             } | null;
@@ -929,6 +1116,74 @@ export interface components {
             }[];
             usage?: components["schemas"]["Usage"];
             openclaw?: components["schemas"]["RunSummary"];
+            /** @description Its labels, where a stored completion is read. */
+            metadata?: {
+                [key: string]: string;
+            };
+        };
+        /** @description One page of stored completions. */
+        ChatCompletionList: {
+            /** @constant */
+            object: "list";
+            /** @description The completions, in the order that was asked for. */
+            data: components["schemas"]["ChatCompletion"][];
+            /** @description The first one's id; null on an empty page. */
+            first_id: string | null;
+            /** @description The last one's id, to be sent as `after` for the next page; null on an empty page. */
+            last_id: string | null;
+            /** @description Whether there is a next page. */
+            has_more: boolean;
+        };
+        /** @description What can be changed of a stored completion. */
+        ChatCompletionUpdate: {
+            /** @description Its labels from now on, at most 16; null for none. */
+            metadata: {
+                [key: string]: string;
+            } | null;
+        };
+        /** @description A stored completion that is gone. */
+        ChatCompletionDeleted: {
+            /** @description The id it had. */
+            id: string;
+            /** @constant */
+            object: "chat.completion.deleted";
+            /** @constant */
+            deleted: true;
+        };
+        /** @description A message of the request that a stored completion answers. */
+        ChatCompletionMessage: {
+            /** @description The completion's id and the message's place in the request, counted from 0. */
+            id: string;
+            /**
+             * @description Who speaks. `tool` is the result of a call.
+             * @enum {string}
+             */
+            role: "developer" | "system" | "user" | "assistant" | "tool";
+            /** @description The text. Null where there are parts, and for an assistant message with nothing but calls or a refusal. */
+            content: string | null;
+            /** @description The parts of a message that is more than one text, else null. */
+            content_parts: null | components["schemas"]["SessionContentPart"][];
+            /** @description What the model said instead of an answer. */
+            refusal: string | null;
+            /** @description Tells apart several who share a role. */
+            name?: string;
+            /** @description The calls of an assistant message. */
+            tool_calls?: components["schemas"]["FunctionToolCall"][];
+            /** @description The call that a result belongs to. */
+            tool_call_id?: string;
+        };
+        /** @description One page of the messages of a stored completion's request. */
+        ChatCompletionMessageList: {
+            /** @constant */
+            object: "list";
+            /** @description The messages, in the order that was asked for. */
+            data: components["schemas"]["ChatCompletionMessage"][];
+            /** @description The first one's id; null on an empty page. */
+            first_id: string | null;
+            /** @description The last one's id, to be sent as `after` for the next page; null on an empty page. */
+            last_id: string | null;
+            /** @description Whether there is a next page. */
+            has_more: boolean;
         };
         /** @description What the agent said. */
         ResponseMessage: {
@@ -1005,8 +1260,8 @@ export interface components {
             openclaw?: components["schemas"]["RunProgress"];
         };
         /**
-         * @description What the run does, only when `x-openclaw-events: true` asked for it. It comes in chunks with an empty `delta`; `type` says what it
-         *     is. New types may be added: skip those you do not know.
+         * @description What the run does, only when `x-openclaw-events: true` asked for it. It comes in chunks with an empty `delta`, or in the first one of
+         *     a run that is followed; `type` says what it is. New types may be added: skip those you do not know.
          */
         RunProgress: components["schemas"]["RunQueued"] | components["schemas"]["TurnStarted"] | components["schemas"]["ModelFellBack"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolEnded"] | components["schemas"]["RunSummary"];
         /** @description The run waits until its session is free, or until fewer others are at work. */
@@ -1155,7 +1410,7 @@ export interface components {
             owner?: string;
             /** @description When it began, in Unix seconds. */
             created: number;
-            /** @description When something was last kept in it, in Unix seconds. */
+            /** @description When a run last went on or ended in it, or it was changed otherwise, in Unix seconds. */
             last_active_at: number;
             /** @description All messages that are kept, those of superseded branches and those without an answer included. */
             message_count: number;
@@ -1267,6 +1522,63 @@ export interface components {
             /** @description Whether there is a next page. */
             has_more: boolean;
         };
+        /** @description One run, that is what the gateway does, or did, for one request. */
+        Run: {
+            /** @description Its own. */
+            id: string;
+            /** @constant */
+            object: "run";
+            /** @description That of its completion, which is the run's with `chatcmpl-` before it. */
+            completion_id: string;
+            /** @description The agent that runs. */
+            agent: string;
+            /**
+             * @description The session it belongs to, as `x-openclaw-session-key` takes and gives it, but not percent-encoded. A stateless run's is a name that
+             *     nothing is kept under.
+             */
+            session_key: string;
+            /**
+             * @description Who asked for it: the name of a token, or `main` for the gateway's own secret and the command line. Shown to the gateway's own
+             *     secret only.
+             */
+            owner?: string;
+            /** @description As the request had it. */
+            model: string;
+            /** @description The language model that was asked last, as `<provider>/<model>`; while it runs, the one that is asked first. */
+            language_model: string;
+            /**
+             * @description `running`: it waits its turn or is at work. `completed`: it has its answer. `failed`: `error` says why. `aborted`: its caller left,
+             *     or it was cancelled. `interrupted`: its gateway stopped or died while it was at work.
+             * @enum {string}
+             */
+            status: "running" | "completed" | "failed" | "aborted" | "interrupted";
+            /** @description Whether it goes on when its caller leaves. */
+            background: boolean;
+            /** @description When it began, in Unix seconds. */
+            created: number;
+            /** @description When it ended, or was found interrupted, in Unix seconds; null while it runs. */
+            ended_at: number | null;
+            /** @description How many turns came to their end. Left out while it runs, and of an interrupted run. */
+            turns?: number;
+            /**
+             * @description Of a completed run, as its completion has it; else null.
+             * @enum {string|null}
+             */
+            finish_reason: "stop" | "length" | "tool_calls" | "content_filter" | null;
+            usage?: components["schemas"]["Usage"];
+            /**
+             * @description What its tokens cost at the prices in `models.providers.*.models[].cost`, in their currency. Left out unless the tokens and the
+             *     price of every turn are known.
+             */
+            cost?: number;
+            /** @description Of a failed run, what its caller was told; else null. */
+            error: components["schemas"]["ErrorDetails"] | null;
+            /**
+             * @description Of a completed run in the background, its completion, as long as its events are kept; else null: what others said, their callers
+             *     were answered.
+             */
+            completion: components["schemas"]["ChatCompletion"] | null;
+        };
         /** @description The process is alive. */
         Health: {
             /** @constant */
@@ -1286,23 +1598,24 @@ export interface components {
         };
         /** @description What every error looks like. */
         Error: {
-            /** @description The error. All four keys are always there. */
-            error: {
-                /** @description What was wrong and how to mend it, for people. */
-                message: string;
-                /**
-                 * @description The family of the error.
-                 * @enum {string}
-                 */
-                type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error" | "server_error";
-                /** @description Where it was wrong, as a path into the body such as `messages[0].content` or the name of a header, or null. */
-                param: string | null;
-                /**
-                 * @description What was wrong, for programs.
-                 * @enum {string}
-                 */
-                code: "invalid_json" | "invalid_type" | "invalid_value" | "missing_required_parameter" | "unsupported_parameter" | "empty_array" | "context_length_exceeded" | "upstream_rejected" | "invalid_api_key" | "agent_not_allowed" | "model_not_allowed" | "model_not_found" | "not_found" | "endpoint_disabled" | "method_not_allowed" | "request_timeout" | "request_too_large" | "unsupported_media_type" | "headers_too_large" | "too_many_failed_logins" | "session_busy" | "too_many_runs" | "upstream_rate_limited" | "internal_error" | "max_turns_exceeded" | "upstream_error" | "tool_choice_unmet" | "response_format_mismatch" | "store_unavailable" | "run_timeout" | "upstream_timeout";
-            };
+            error: components["schemas"]["ErrorDetails"];
+        };
+        /** @description The error. All four keys are always there. */
+        ErrorDetails: {
+            /** @description What was wrong and how to mend it, for people. */
+            message: string;
+            /**
+             * @description The family of the error.
+             * @enum {string}
+             */
+            type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error" | "server_error";
+            /** @description Where it was wrong, as a path into the body such as `messages[0].content` or the name of a header, or null. */
+            param: string | null;
+            /**
+             * @description What was wrong, for programs.
+             * @enum {string}
+             */
+            code: "invalid_json" | "invalid_type" | "invalid_value" | "missing_required_parameter" | "unsupported_parameter" | "empty_array" | "context_length_exceeded" | "upstream_rejected" | "invalid_api_key" | "agent_not_allowed" | "model_not_allowed" | "model_not_found" | "not_found" | "endpoint_disabled" | "method_not_allowed" | "request_timeout" | "idempotency_conflict" | "run_aborted" | "request_too_large" | "unsupported_media_type" | "headers_too_large" | "too_many_failed_logins" | "session_busy" | "too_many_runs" | "upstream_rate_limited" | "internal_error" | "max_turns_exceeded" | "run_interrupted" | "upstream_error" | "tool_choice_unmet" | "response_format_mismatch" | "draining" | "store_unavailable" | "run_timeout" | "upstream_timeout";
         };
     };
     responses: {
@@ -1313,6 +1626,18 @@ export interface components {
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
+                "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request cannot be understood, or its metadata does not fit. */
+        BadMetadata: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
                 [name: string]: unknown;
             };
             content: {
@@ -1359,6 +1684,8 @@ export interface components {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -1387,8 +1714,41 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description There is no such stored completion of the caller's, or the endpoint is switched off. */
+        CompletionNotFound: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description There is no such session of the caller's, or the endpoint is switched off. */
         SessionNotFound: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description There is no such run of the caller's, or it is no longer known, or the endpoint is switched off. */
+        RunNotFound: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request cannot be understood, or the run's events are not kept. */
+        RunEventsBadRequest: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
@@ -1445,6 +1805,20 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description The `Idempotency-Key` belongs to another request, or the run was cancelled from elsewhere. */
+        ChatConflict: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "x-openclaw-run-id": components["headers"]["FailedRunId"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description The body is larger than the gateway takes. When `Content-Length` says so, it is not read at all. */
         RequestTooLarge: {
             headers: {
@@ -1475,6 +1849,7 @@ export interface components {
                 "Retry-After": components["headers"]["RetryAfter"];
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
+                "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -1512,6 +1887,7 @@ export interface components {
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
+                "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -1525,6 +1901,7 @@ export interface components {
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
+                "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -1544,6 +1921,36 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description The store that keeps the sessions does not answer, or the gateway is about to stop. */
+        NotReady: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The store that keeps the sessions does not answer, or the gateway stops: it begins no more runs, not even for an `Idempotency-Key` that
+         *     it knows, and those that do not end in time are cut.
+         */
+        ChatUnavailable: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                "x-openclaw-run-id": components["headers"]["FailedRunId"];
+                "x-should-retry": components["headers"]["ShouldRetry"];
+                "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description The run, or the language model's provider, took too long. */
         GatewayTimeout: {
             headers: {
@@ -1551,6 +1958,7 @@ export interface components {
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
+                "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -1589,6 +1997,26 @@ export interface components {
          *     streamed, that sums the run up. Clients that do not know the key skip it.
          */
         Events: "true" | "false";
+        /** @description The completion's id, as its reply had it. */
+        CompletionId: string;
+        /**
+         * @description `true`: the run is its own master. It goes on when its caller leaves, and what it says is kept for 24 hours, also when it is
+         *     stateless. Without `stream: true` the reply is a `202` with the run, at once; with it, the stream of
+         *     `GET /v1/runs/{id}/events` from its beginning. Its events count among `x-openclaw-events` like any other's.
+         */
+        Background: "true" | "false";
+        /**
+         * @description A name for this request that makes it safe to send it again: 1 to 255 visible ASCII characters, a new one for each new request. The
+         *     same request of the same token with the same key begins no second run for 24 hours: it gets the reply of the first, waiting for it if
+         *     need be, with `idempotency-replayed: true`. What failed is repeated as it failed. Another request with that key, that is one with
+         *     another body, other `x-openclaw-*` headers or another session, answers `409 idempotency_conflict`. What is refused before a run
+         *     begins is not remembered, and a run that ended because its caller left frees its key.
+         */
+        IdempotencyKey: string;
+        /** @description The number of the last event that is known already, as readers of server-sent events send it when they connect again. */
+        LastEventId: string;
+        /** @description The run's id, as `x-openclaw-run-id` gave it, or that of its completion, which begins with `chatcmpl-`. */
+        Run: string;
         /**
          * @description The session's key, percent-encoded. One without `agent:<agentId>:` at its beginning is meant under the default agent. A `/` in it may
          *     stand as it is, unless the key ends in `/messages` or `/reset`.
@@ -1620,6 +2048,16 @@ export interface components {
         /** @description The run that failed; its log lines carry the same id. Absent when none had begun. */
         FailedRunId: string;
         /**
+         * @description Where the run can be looked up.
+         * @example /v1/runs/5f0c7d1e9a344b6f8a52c1d0e7b3f946
+         */
+        RunLocation: string;
+        /**
+         * @description `true` when this repeats the reply to an earlier request with the same `Idempotency-Key`, or waited for it. Left out otherwise.
+         * @example true
+         */
+        IdempotencyReplayed: "true";
+        /**
          * @description On streams. Proxies must neither keep nor repack them.
          * @example no-cache, no-transform
          */
@@ -1635,8 +2073,9 @@ export interface components {
          */
         RetryAfter: number;
         /**
-         * @description `false` when a retry would be wrong: a tool of the agent has already acted in this run, or an address is locked out for longer than
-         *     the minute that clients are willing to wait. Left out otherwise. Official clients obey it.
+         * @description `false` when a retry would be wrong: a tool of the agent has already acted in this run, the same failure would be repeated for the same
+         *     `Idempotency-Key`, or an address is locked out for longer than the minute that clients are willing to wait; and with every 409. Left
+         *     out otherwise. Official clients obey it.
          * @example false
          */
         ShouldRetry: "false";
@@ -1655,6 +2094,57 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listChatCompletions: {
+        parameters: {
+            query?: {
+                /** @description Only completions whose request named this model, word for word. */
+                model?: string;
+                /**
+                 * @description Only completions that have all of these pairs among their metadata: `metadata[ticket]=4711&metadata[team]=blue`. The brackets
+                 *     may be percent-encoded.
+                 */
+                metadata?: {
+                    [key: string]: string;
+                };
+                /** @description Completions on one page, at most. */
+                limit?: number;
+                /** @description The id of the last completion that is known already. One that is not there, or not any more, answers `400 invalid_value`. */
+                after?: string;
+                /** @description `asc`: the oldest comes first. */
+                order?: "asc" | "desc";
+            };
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of them. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatCompletionList"];
+                };
+            };
+            400: components["responses"]["BadQuery"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["EndpointDisabled"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
     createChatCompletion: {
         parameters: {
             query?: never;
@@ -1689,6 +2179,20 @@ export interface operations {
                  *     streamed, that sums the run up. Clients that do not know the key skip it.
                  */
                 "x-openclaw-events"?: components["parameters"]["Events"];
+                /**
+                 * @description `true`: the run is its own master. It goes on when its caller leaves, and what it says is kept for 24 hours, also when it is
+                 *     stateless. Without `stream: true` the reply is a `202` with the run, at once; with it, the stream of
+                 *     `GET /v1/runs/{id}/events` from its beginning. Its events count among `x-openclaw-events` like any other's.
+                 */
+                "x-openclaw-background"?: components["parameters"]["Background"];
+                /**
+                 * @description A name for this request that makes it safe to send it again: 1 to 255 visible ASCII characters, a new one for each new request. The
+                 *     same request of the same token with the same key begins no second run for 24 hours: it gets the reply of the first, waiting for it if
+                 *     need be, with `idempotency-replayed: true`. What failed is repeated as it failed. Another request with that key, that is one with
+                 *     another body, other `x-openclaw-*` headers or another session, answers `409 idempotency_conflict`. What is refused before a run
+                 *     begins is not remembered, and a run that ended because its caller left frees its key.
+                 */
+                "idempotency-key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -1707,6 +2211,7 @@ export interface operations {
                     "x-content-type-options": components["headers"]["ContentTypeOptions"];
                     "x-openclaw-session-key": components["headers"]["SessionKey"];
                     "x-openclaw-run-id": components["headers"]["RunId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     "cache-control": components["headers"]["StreamCacheControl"];
                     "x-accel-buffering": components["headers"]["StreamBuffering"];
                     [name: string]: unknown;
@@ -1716,20 +2221,206 @@ export interface operations {
                     "text/event-stream": components["schemas"]["ChatCompletionChunk"];
                 };
             };
+            /**
+             * @description With `x-openclaw-background: true`, unless it is streamed: the run, which has begun or waits its turn. Sent again with the same
+             *     `Idempotency-Key` it is the same run, as it stands now.
+             */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    "x-openclaw-session-key": components["headers"]["SessionKey"];
+                    "x-openclaw-run-id": components["headers"]["RunId"];
+                    location: components["headers"]["RunLocation"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
             400: components["responses"]["ChatBadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["AgentNotFound"];
             405: components["responses"]["MethodNotAllowed"];
             408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["ChatConflict"];
             413: components["responses"]["RequestTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["ChatTooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             502: components["responses"]["BadGateway"];
-            503: components["responses"]["StoreUnavailable"];
+            503: components["responses"]["ChatUnavailable"];
             504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    getChatCompletion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The completion's id, as its reply had it. */
+                completion_id: components["parameters"]["CompletionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The completion. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatCompletion"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["CompletionNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    updateChatCompletion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The completion's id, as its reply had it. */
+                completion_id: components["parameters"]["CompletionId"];
+            };
+            cookie?: never;
+        };
+        /** @description Only `application/json`, in UTF-8, as for a chat request. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChatCompletionUpdate"];
+            };
+        };
+        responses: {
+            /** @description The completion as it is now. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatCompletion"];
+                };
+            };
+            400: components["responses"]["BadMetadata"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["CompletionNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["RequestTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    deleteChatCompletion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The completion's id, as its reply had it. */
+                completion_id: components["parameters"]["CompletionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatCompletionDeleted"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["CompletionNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    listChatCompletionMessages: {
+        parameters: {
+            query?: {
+                /** @description Messages on one page, at most. */
+                limit?: number;
+                /** @description The id of the last message that is known already. One that is not in the list answers `400 invalid_value`. */
+                after?: string;
+                /** @description `asc`: the oldest comes first. */
+                order?: "asc" | "desc";
+            };
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The completion's id, as its reply had it. */
+                completion_id: components["parameters"]["CompletionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of them. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatCompletionMessageList"];
+                };
+            };
+            400: components["responses"]["BadQuery"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["CompletionNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
         };
     };
     listModels: {
@@ -2020,6 +2711,135 @@ export interface operations {
             503: components["responses"]["StoreUnavailable"];
         };
     };
+    getRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The run's id, as `x-openclaw-run-id` gave it, or that of its completion, which begins with `chatcmpl-`. */
+                id: components["parameters"]["Run"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["RunNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    cancelRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The run's id, as `x-openclaw-run-id` gave it, or that of its completion, which begins with `chatcmpl-`. */
+                id: components["parameters"]["Run"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run as it ended: `aborted`, or as it had ended before. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["RunNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    streamRunEvents: {
+        parameters: {
+            query?: {
+                /** @description The number of the last event that is known already; 0 for none. It wins over `Last-Event-ID`. */
+                starting_after?: number;
+            };
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description The number of the last event that is known already, as readers of server-sent events send it when they connect again. */
+                "last-event-id"?: components["parameters"]["LastEventId"];
+                /**
+                 * @description `true` shows what the run does besides talking: chunks with an empty `delta` and an `openclaw` object while it waits for its
+                 *     session, asks a model or works with a tool of its own, and an `openclaw` object in the last chunk, or in the reply that is not
+                 *     streamed, that sums the run up. Clients that do not know the key skip it.
+                 */
+                "x-openclaw-events"?: components["parameters"]["Events"];
+            };
+            path: {
+                /** @description The run's id, as `x-openclaw-run-id` gave it, or that of its completion, which begins with `chatcmpl-`. */
+                id: components["parameters"]["Run"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its events after that number. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    "x-openclaw-session-key": components["headers"]["SessionKey"];
+                    "x-openclaw-run-id": components["headers"]["RunId"];
+                    "cache-control": components["headers"]["StreamCacheControl"];
+                    "x-accel-buffering": components["headers"]["StreamBuffering"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ChatCompletionChunk"];
+                };
+            };
+            400: components["responses"]["RunEventsBadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["RunNotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
     getHealth: {
         parameters: {
             query?: never;
@@ -2080,7 +2900,7 @@ export interface operations {
             400: components["responses"]["MalformedRequest"];
             405: components["responses"]["MethodNotAllowed"];
             431: components["responses"]["HeadersTooLarge"];
-            503: components["responses"]["StoreUnavailable"];
+            503: components["responses"]["NotReady"];
         };
     };
     getContract: {

@@ -50,6 +50,7 @@ export function connect<Paths extends object>(
   const api = createClient<Paths>({
     baseUrl: new URL(baseUrl).href.replace(/(?:\/v1)?\/*$/, ""),
     headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+    querySerializer: encodeQuery,
   });
   api.use({
     async onResponse({ response }) {
@@ -81,6 +82,16 @@ export function given<Options extends object, Name extends keyof Options>(
   return Object.fromEntries(names.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined)) as {
     [Each in Name]?: Exclude<Options[Each], undefined>;
   };
+}
+
+/** Several keys as `name[key]=value`. Any text may be a key, which openapi-fetch would send as it is. */
+function encodeQuery(query: unknown): string {
+  const pairs = Object.entries(query as { [name: string]: unknown }).flatMap(([name, value]): [string, string][] =>
+    typeof value === "object" && value !== null
+      ? Object.entries(value).map(([key, each]) => [`${name}[${key}]`, String(each)])
+      : [[name, String(value)]],
+  );
+  return new URLSearchParams(pairs).toString();
 }
 
 function headersOf(options: RequestOptions, headerOptions: HeaderOptions): { [name: string]: string } {
