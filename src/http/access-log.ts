@@ -13,6 +13,8 @@ export function accessLog(log: Logger, addressOf: ClientAddress): Step {
     if (failure === undefined) log.info(line, "request");
     // Nothing was sent to anybody, and the caller's leaving is no failure of ours: nginx's status for it.
     else if (line.aborted) log.info({ ...line, status: 499 }, "request");
+    // Somebody has stopped the gateway: every release does, and no stack says more.
+    else if (failure.code === "draining") log.warn({ ...line, code: failure.code, reason: failure.message }, "request refused");
     // A run that failed has a line of its own, with the stack, under the same run id.
     else if (line.status >= 500 && line["runId"] !== undefined)
       log.error({ ...line, code: failure.code, reason: failure.message }, "request failed");

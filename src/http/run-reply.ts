@@ -7,6 +7,7 @@ import type { components } from "../../generated/openapi.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { CompletedRun, RunEnd, RunResult } from "../domain/run.ts";
 import type { NumberedEvent, RunFailure, RunOutcome, RunRecord } from "../domain/run-record.ts";
+import { runInterrupted } from "../service/run-history.ts";
 import {
   type Chunk,
   ChunkEncoder,
@@ -40,7 +41,7 @@ export function encodeRun(record: RunRecord, result: RunResult | undefined, isOw
     ended_at: outcome ? seconds(outcome.endedAt) : null,
     ...(outcome && status !== "interrupted" ? spent(outcome) : {}),
     finish_reason: outcome?.finishReason ?? null,
-    error: outcome?.error ? errorReply(errorOfFailure(outcome.error)).body.error : null,
+    error: errorOf(record),
     completion: result ? completionOf(record, result) : null,
   };
 }
@@ -96,6 +97,11 @@ function completionOf(record: RunRecord, result: RunResult): Completion | null {
 
 function spent({ turns, usage, cost }: RunOutcome) {
   return { turns, ...(usage ? { usage: encodeUsage(usage) } : {}), ...(cost === undefined ? {} : { cost }) };
+}
+
+function errorOf({ status, outcome }: RunRecord): EncodedRun["error"] {
+  if (status === "interrupted") return errorReply(runInterrupted()).body.error;
+  return outcome?.error ? errorReply(errorOfFailure(outcome.error)).body.error : null;
 }
 
 function errorOfFailure({ code, message, param }: RunFailure): GatewayError {

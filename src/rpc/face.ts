@@ -27,7 +27,7 @@ import { createMethods, type MethodParts } from "./methods/index.ts";
 const farewellMs = 500;
 
 /** What may change while connections are open. */
-export interface RpcSetup extends Omit<MethodParts, "connections"> {
+export interface RpcSetup extends Omit<MethodParts, "connections" | "uptimeMs"> {
   readonly config: GatewayConfig;
   /** The client's, behind trusted proxies. */
   readonly addressOf: (req: IncomingMessage) => string;
@@ -105,6 +105,10 @@ class Face implements RpcFace {
     };
   }
 
+  get #uptimeMs(): number {
+    return Math.round(performance.now() - this.#startedAt);
+  }
+
   get connections(): number {
     return this.#all.size;
   }
@@ -147,7 +151,7 @@ class Face implements RpcFace {
   }
 
   #methodsOf(setup: RpcSetup): Methods {
-    return createMethods({ ...setup, connections: () => this.#all.size });
+    return createMethods({ ...setup, connections: () => this.#all.size, uptimeMs: () => this.#uptimeMs });
   }
 
   #onOpen(connection: Connection): void {
@@ -186,7 +190,7 @@ class Face implements RpcFace {
         presence: [],
         health: { ts: Date.now(), ...(defaultAgentId === undefined ? {} : { defaultAgentId }) },
         stateVersion: { presence: 0, health: 0 },
-        uptimeMs: Math.round(performance.now() - this.#startedAt),
+        uptimeMs: this.#uptimeMs,
         authMode: config.auth.mode,
         ...(defaultAgentId === undefined
           ? {}

@@ -129,7 +129,7 @@ function endOf({ status, outcome, model }: RunRecord): RunEnd {
   const { turns = 0, error } = outcome ?? {};
   const spent = { type: "run_end", model: outcome?.model ?? model, turns } as const;
   if (status === "aborted") return { ...spent, status, by: "cancel" };
-  if (!error) return { ...spent, status: "failed", error: interrupted(), hasEffects: true };
+  if (!error) return { ...spent, status: "failed", error: runInterrupted(), hasEffects: true };
   const { code, message, param, hasEffects } = error;
   return { ...spent, status: "failed", error: new GatewayError(code, message, param === undefined ? {} : { param }), hasEffects };
 }
@@ -138,9 +138,10 @@ function endOf({ status, outcome, model }: RunRecord): RunEnd {
 function seenLater(end: RunEnd): RunEnd {
   if (end.status !== "aborted" || end.by !== "shutdown") return end;
   const { by: _by, ...rest } = end;
-  return { ...rest, status: "failed", error: interrupted(), hasEffects: true };
+  return { ...rest, status: "failed", error: runInterrupted(), hasEffects: true };
 }
 
-function interrupted(): GatewayError {
+/** What whoever asks later on hears of a run whose process has stopped. */
+export function runInterrupted(): GatewayError {
   return new GatewayError("run_interrupted", "The gateway stopped while the run was at work. What its tools had done by then is done.");
 }

@@ -15,6 +15,8 @@ export interface GatewayParts {
   /** Rejects with `store_unavailable` while sessions cannot be kept. */
   readonly checkReadiness: () => Promise<void>;
   readonly connections: () => number;
+  /** Of the face, however often its configuration has changed. */
+  readonly uptimeMs: () => number;
 }
 
 export function getHealth({ agents, checkReadiness }: GatewayParts): Methods["health"] {
@@ -27,14 +29,13 @@ export function getHealth({ agents, checkReadiness }: GatewayParts): Methods["he
   };
 }
 
-export function getStatus({ version, runs, connections }: GatewayParts): Methods["status"] {
-  const openedAt = performance.now();
+export function getStatus({ version, runs, connections, uptimeMs }: GatewayParts): Methods["status"] {
   return () => {
     const { running, waiting, sessions } = runs.load;
     return Promise.resolve({
       version,
       protocol: protocolVersion,
-      uptimeMs: Math.round(performance.now() - openedAt),
+      uptimeMs: uptimeMs(),
       connections: connections(),
       runs: { running, waiting, sessions },
     });
