@@ -1571,7 +1571,7 @@ export interface components {
              *     price of every turn are known.
              */
             cost?: number;
-            /** @description Of a failed run, what its caller was told; else null. */
+            /** @description Of a failed run, what its caller was told; of an interrupted one, `run_interrupted`; else null. */
             error: components["schemas"]["ErrorDetails"] | null;
             /**
              * @description Of a completed run in the background, its completion, as long as its events are kept; else null: what others said, their callers
