@@ -35,7 +35,7 @@ interface Pending {
 
 const protocolVersion = 4;
 /** To connect and to be greeted. */
-const greetingLimitMs = 5_000;
+const greetingLimitMs = 10_000;
 const normalClosure = 1000;
 /** How long a close may take. */
 const farewellMs = 500;

@@ -84,7 +84,7 @@ describe("where a gateway should be", () => {
 
   test("is a program that says nothing at all", async () => {
     const place = await listen(createServer());
-    const stderr = `No gateway answers at ws://${place} within 5 s. Name another with --url, or use --local.\n`;
+    const stderr = `No gateway answers at ws://${place} within 10 s. Name another with --url, or use --local.\n`;
     expect(await ask(place)).toEqual({ code: 1, stdout: "", stderr });
   });
 

@@ -308,7 +308,12 @@ describe("when the gateway stops", () => {
     await upstream.aborted;
 
     const second = await startGateway(onProvider(held.url), { folder });
-    expect(await showRun(second, id)).toMatchObject({ status: "interrupted", error: { code: "run_interrupted" }, completion: null, finish_reason: null });
+    expect(await showRun(second, id)).toMatchObject({
+      status: "interrupted",
+      error: { code: "run_interrupted" },
+      completion: null,
+      finish_reason: null,
+    });
     const frames = await readEvents(second, id);
     expect(textIn(frames)).toBe("As far as ");
     expect(JSON.parse(frames.at(-2)?.data ?? "")).toMatchObject({ error: { code: "run_interrupted" } });
