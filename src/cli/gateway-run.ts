@@ -108,13 +108,13 @@ function unfinished(thrown: unknown, told: RunEvents, { aborted }: AbortSignal):
   const { hasEffects } = told;
   if (!run) {
     const at = { type: "run_end", model: told.model, turns: told.turns } as const;
-    if (aborted) return { ...at, status: "aborted", by: "caller" };
+    if (aborted) return { ...at, status: "aborted", by: "caller", hasEffects };
     const error = toError("run_interrupted", `${message} What became of the run ${told.runId} is not known.`);
     return { ...at, status: "failed", error, hasEffects };
   }
   if (run.status === "error") return { type: "run_end", status: "failed", error: toError(code, message), hasEffects, ...spent(run) };
   const by = run.stopReason === "shutdown" ? "shutdown" : aborted ? "caller" : "cancel";
-  return { type: "run_end", status: "aborted", by, ...spent(run) };
+  return { type: "run_end", status: "aborted", by, hasEffects, ...spent(run) };
 }
 
 function spent({ model, turns, usage, cost }: Pick<Result, "model" | "turns" | "usage" | "cost">) {

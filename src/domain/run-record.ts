@@ -5,7 +5,7 @@
  * other one lives in the memory of its process (`service/run-registry.ts`).
  */
 import type { AgentId } from "./agent.ts";
-import type { ErrorCode } from "./errors.ts";
+import { type ErrorCode, GatewayError } from "./errors.ts";
 import type { KeptCompletion } from "./kept-completion.ts";
 import type { FinishReason, Usage } from "./model.ts";
 import type { IdempotencyKey, RunEvent } from "./run.ts";
@@ -51,6 +51,11 @@ export interface RunFailure {
   readonly message: string;
   readonly param?: string;
   readonly hasEffects: boolean;
+}
+
+/** What its caller was told. */
+export function errorOfFailure({ code, message, param }: RunFailure): GatewayError {
+  return new GatewayError(code, message, param === undefined ? {} : { param });
 }
 
 export interface RunRecord extends RunIdentity {

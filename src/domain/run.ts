@@ -6,7 +6,7 @@
  */
 import type { AgentId } from "./agent.ts";
 import type { SentMessage } from "./attachment.ts";
-import type { GatewayError } from "./errors.ts";
+import { GatewayError } from "./errors.ts";
 import type { Message, ToolCall } from "./message.ts";
 import type { FinishReason, ModelSettings, ToolChoice, ToolDefinition, Usage } from "./model.ts";
 import type { Principal } from "./principal.ts";
@@ -100,11 +100,15 @@ interface Spent {
 
 export type RunEnd = Spent & { readonly type: "run_end" } & (
     | { readonly status: "completed"; readonly finishReason: FinishReason }
-    /** `hasEffects`: a tool was executed, so repeating the run would repeat its effects. */
-    | { readonly status: "failed"; readonly error: GatewayError; readonly hasEffects: boolean }
+    | (Effects & { readonly status: "failed"; readonly error: GatewayError })
     /** `caller`: whoever asked for it left; `cancel`: somebody asked for its end; `shutdown`: the process stops. */
-    | { readonly status: "aborted"; readonly by: "caller" | "cancel" | "shutdown" }
+    | (Effects & { readonly status: "aborted"; readonly by: "caller" | "cancel" | "shutdown" })
   );
+
+/** `hasEffects`: a tool was begun, so repeating the run would repeat its effects. */
+interface Effects {
+  readonly hasEffects: boolean;
+}
 
 export type CompletedRun = Extract<RunEnd, { status: "completed" }>;
 
@@ -130,6 +134,19 @@ export interface RunResult {
   /** The caller's tool calls, to be answered in the next request. */
   readonly toolCalls: readonly ToolCall[];
   readonly end: RunEnd;
+}
+
+/** Why there is no answer, for whoever still waits for it. */
+export function errorOfEnd(end: Exclude<RunEnd, CompletedRun>): GatewayError {
+  if (end.status === "failed") return end.error;
+  switch (end.by) {
+    case "cancel":
+      return new GatewayError("run_aborted", "This run was cancelled by another request. Send the request again to begin a new run.");
+    case "shutdown":
+      return new GatewayError("draining", "The gateway is stopping and has ended this run. Send the request again when it is back.");
+    case "caller":
+      return new GatewayError("run_aborted", "This run was aborted because its caller left.");
+  }
 }
 
 /** What a caller of a non-streaming face sees of a run, from its events as they come. */

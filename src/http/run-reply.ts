@@ -4,9 +4,8 @@
  * Deliberately absent: what an event says (`chat-reply.ts`) and bytes (`sse.ts`).
  */
 import type { components } from "../../generated/openapi.ts";
-import { GatewayError } from "../domain/errors.ts";
-import type { CompletedRun, RunEnd, RunResult } from "../domain/run.ts";
-import type { NumberedEvent, RunFailure, RunOutcome, RunRecord } from "../domain/run-record.ts";
+import { errorOfEnd, type RunResult } from "../domain/run.ts";
+import { errorOfFailure, type NumberedEvent, type RunOutcome, type RunRecord } from "../domain/run-record.ts";
 import { runInterrupted } from "../service/run-history.ts";
 import {
   type Chunk,
@@ -51,19 +50,6 @@ export function repliedRun({ id, createdAt }: RunRecord): RepliedRun {
   return { id, createdAt: seconds(createdAt) };
 }
 
-/** Why there is no answer, for whoever still waits for it. */
-export function errorOfEnd(end: Exclude<RunEnd, CompletedRun>): GatewayError {
-  if (end.status === "failed") return end.error;
-  switch (end.by) {
-    case "cancel":
-      return new GatewayError("run_aborted", "This run was cancelled by another request. Send the request again to begin a new run.");
-    case "shutdown":
-      return new GatewayError("draining", "The gateway is stopping and has ended this run. Send the request again when it is back.");
-    case "caller":
-      return new GatewayError("run_aborted", "This run was aborted because its caller left.");
-  }
-}
-
 /**
  * The events of one run after number `after` as chunks, each with the number of its event, so that whoever sends the last
  * number it got is sent the rest. No event makes two chunks, but for the end when it brings the usage: then the chunk before
@@ -102,10 +88,6 @@ function spent({ turns, usage, cost }: RunOutcome) {
 function errorOf({ status, outcome }: RunRecord): EncodedRun["error"] {
   if (status === "interrupted") return errorReply(runInterrupted()).body.error;
   return outcome?.error ? errorReply(errorOfFailure(outcome.error)).body.error : null;
-}
-
-function errorOfFailure({ code, message, param }: RunFailure): GatewayError {
-  return new GatewayError(code, message, param === undefined ? {} : { param });
 }
 
 function seconds(ms: number): number {

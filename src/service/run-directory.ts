@@ -44,12 +44,7 @@ export class RunDirectory {
 
   /** Resolves when the run has ended. Rejects with the signal's reason. */
   async waitFor(principal: Principal, id: string, signal: AbortSignal): Promise<RunRecord> {
-    const record = await this.find(principal, id);
-    if (record.status !== "running") return record;
-    const ended = await this.#history.ended(record, signal);
-    // One that is kept nowhere else is remembered by its process.
-    if (ended === "gone") return (await this.#history.find(record.id)) ?? { ...record, status: "aborted" };
-    return ended;
+    return this.#history.over(await this.find(principal, id), signal);
   }
 
   /** Resolves when the run has ended: with `aborted`, or as it had ended before. Rejects with the signal's reason. */

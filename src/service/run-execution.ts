@@ -177,7 +177,7 @@ export class RunExecution {
     const completion = end.status === "completed" ? this.#completionOf(end) : undefined;
     const { id, idempotency } = this.#live.opened;
     // Whatever the caller meant to be done once was begun, and its process stops: asked again, it would be done again.
-    const isHalfDone = end.status === "aborted" && end.by === "shutdown" && this.#progress.hasEffects;
+    const isHalfDone = end.status === "aborted" && end.by === "shutdown" && end.hasEffects;
     const isUnbegun = end.status === "failed" && !this.#progress.hasBegun;
     return {
       runId: id,

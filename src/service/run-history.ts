@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../domain/errors.ts";
 import type { RunEnd } from "../domain/run.ts";
-import type { NumberedEvent, RunRecord, RunStore } from "../domain/run-record.ts";
+import { errorOfFailure, type NumberedEvent, type RunRecord, type RunStore } from "../domain/run-record.ts";
 import { untilAborted } from "../runtime/until-aborted.ts";
 import { eventsGone } from "./run-log.ts";
 import type { RunRegistry } from "./run-registry.ts";
@@ -69,8 +69,14 @@ export class RunHistory {
       return untilAborted(live.ended, signal);
     }
     await this.#store.requestCancel(record.id);
+    return this.over(record, signal);
+  }
+
+  /** Its record when it is over, also when nothing was kept of it. Rejects with the signal's reason. */
+  async over(record: RunRecord, signal: AbortSignal): Promise<RunRecord> {
+    if (record.status !== "running") return record;
     const ended = await this.ended(record, signal);
-    // One that ended this moment, and is kept nowhere else, is remembered by its process.
+    // One that is kept nowhere else is remembered by its process.
     return ended === "gone" ? (this.#registry.find(record.id) ?? { ...record, status: "aborted" }) : ended;
   }
 
@@ -123,15 +129,12 @@ export class RunHistory {
 }
 
 function endOf({ status, outcome, model }: RunRecord): RunEnd {
-  if (status === "completed") {
-    throw eventsGone();
-  }
+  if (status === "completed") throw eventsGone();
   const { turns = 0, error } = outcome ?? {};
   const spent = { type: "run_end", model: outcome?.model ?? model, turns } as const;
-  if (status === "aborted") return { ...spent, status, by: "cancel" };
+  if (status === "aborted") return { ...spent, status, by: "cancel", hasEffects: true };
   if (!error) return { ...spent, status: "failed", error: runInterrupted(), hasEffects: true };
-  const { code, message, param, hasEffects } = error;
-  return { ...spent, status: "failed", error: new GatewayError(code, message, param === undefined ? {} : { param }), hasEffects };
+  return { ...spent, status: "failed", error: errorOfFailure(error), hasEffects: error.hasEffects };
 }
 
 /** That a process was about to end is no news any more. */

@@ -78,7 +78,7 @@ export class RunProgress {
   }
 
   aborted(by: AbortedBy): RunEnd {
-    return { type: "run_end", status: "aborted", by, ...this.#spent() };
+    return { type: "run_end", status: "aborted", by, hasEffects: this.hasEffects, ...this.#spent() };
   }
 
   #endTurn({ usage, cost, finishReason }: Extract<RunEvent, { type: "turn_end" }>): void {

@@ -7,7 +7,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ChatCompletionsConfig } from "../../config/config.ts";
 import type { Principal } from "../../domain/principal.ts";
-import { type CompletedRun, type Run, type RunEnd, RunFold, type RunRequest, type RunResult } from "../../domain/run.ts";
+import { type CompletedRun, errorOfEnd, foldRun, type Run, type RunEnd, type RunRequest, type RunResult } from "../../domain/run.ts";
 import type { RunDirectory } from "../../service/run-directory.ts";
 import type { RunService } from "../../service/run-service.ts";
 import { callerOf } from "../caller.ts";
@@ -16,7 +16,6 @@ import { decodeChatRequest } from "../chat-request.ts";
 import type { OperationReply, Operations } from "../contract.ts";
 import { Refusal } from "../errors.ts";
 import { encodeHeaderValue } from "../headers.ts";
-import { errorOfEnd } from "../run-reply.ts";
 import { describeRun, followRun } from "./runs.ts";
 
 export interface ChatParts {
@@ -71,29 +70,20 @@ async function replyAtOnce(
 }
 
 async function* chunksOf(run: Run, encoder: ChunkEncoder): AsyncGenerator<Chunk> {
-  let hasActed = false;
   for await (const event of run.events) {
     for (const chunk of encoder.encode(event)) yield chunk;
-    if (event.type === "tool_start") hasActed = true;
     // Whoever left reads no error either.
     if (event.type !== "run_end" || event.status === "completed" || isLeft(event)) continue;
     // What the first request was sent before the failure is sent again. Read in one go, it would not be out before it.
     if (run.isReplay) await nextTurn();
-    throw failure(run, event, hasActed);
+    throw failure(run, event);
   }
 }
 
 async function completed(run: Run): Promise<{ result: RunResult; end: CompletedRun }> {
-  const fold = new RunFold();
-  let hasActed = false;
-  for await (const event of run.events) {
-    if (event.type === "tool_start") hasActed = true;
-    const result = fold.take(event);
-    if (!result) continue;
-    if (result.end.status !== "completed") throw failure(run, result.end, hasActed);
-    return { result, end: result.end };
-  }
-  throw new Error("A run ended without run_end: the runtime broke its contract.");
+  const result = await foldRun(run.events);
+  if (result.end.status !== "completed") throw failure(run, result.end);
+  return { result, end: result.end };
 }
 
 function isLeft(end: RunEnd): boolean {
@@ -104,8 +94,8 @@ function isLeft(end: RunEnd): boolean {
  * The run's id leads to its log lines. Official SDKs repeat a failed request by themselves; one whose tools have acted must
  * not be, and one that would fail the same way again need not.
  */
-function failure(run: Run, end: Exclude<RunEnd, CompletedRun>, hasActed: boolean): Refusal {
-  const isFinal = run.isReplay || hasActed || (end.status === "failed" && end.hasEffects);
+function failure(run: Run, end: Exclude<RunEnd, CompletedRun>): Refusal {
+  const isFinal = run.isReplay || end.hasEffects;
   return new Refusal(errorOfEnd(end), {
     "x-openclaw-run-id": run.id,
     ...replayed(run.isReplay),

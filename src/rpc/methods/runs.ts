@@ -1,8 +1,8 @@
 /** `agent`, `agent.wait`, `runs.get`: runs, from the first word to the record. */
-import { GatewayError } from "../../domain/errors.ts";
+import type { GatewayError } from "../../domain/errors.ts";
 import type { Principal } from "../../domain/principal.ts";
-import { type CompletedRun, foldRun, type RunEnd, type RunEvent, type RunResult } from "../../domain/run.ts";
-import type { NumberedEvent, RunRecord, RunStatus } from "../../domain/run-record.ts";
+import { type CompletedRun, errorOfEnd, foldRun, type RunEnd, type RunEvent, type RunResult } from "../../domain/run.ts";
+import { errorOfFailure, type NumberedEvent, type RunRecord, type RunStatus } from "../../domain/run-record.ts";
 import type { RunDirectory } from "../../service/run-directory.ts";
 import type { RunService } from "../../service/run-service.ts";
 import type { Methods, ResultOf } from "../contract.ts";
@@ -79,18 +79,10 @@ async function* eventsOf(numbered: AsyncIterable<NumberedEvent>): AsyncGenerator
 /** Throws why there is no result. */
 function completed({ id: runId }: RunRecord, end: RunEnd): CompletedRun {
   if (end.status === "completed") return end;
-  if (end.status === "failed") throw unfinished(end.error, { runId, status: "error", summary: end.error.message, ...encodeSpent(end) });
-  const isStop = end.by === "shutdown";
-  const error = isStop
-    ? new GatewayError("draining", "The gateway is stopping and has ended this run. Send the request again when it is back.")
-    : new GatewayError("run_aborted", "This run was cancelled by another request. Send the request again to begin a new run.");
-  throw unfinished(error, {
-    runId,
-    status: "aborted",
-    summary: "aborted",
-    stopReason: isStop ? "shutdown" : "cancel",
-    ...encodeSpent(end),
-  });
+  const error = errorOfEnd(end);
+  if (end.status === "failed") throw unfinished(error, { runId, status: "error", summary: error.message, ...encodeSpent(end) });
+  const stopReason = end.by === "shutdown" ? "shutdown" : "cancel";
+  throw unfinished(error, { runId, status: "aborted", summary: "aborted", stopReason, ...encodeSpent(end) });
 }
 
 function encodeSpent({ model, turns, usage, cost }: RunEnd) {
@@ -156,11 +148,7 @@ function encodeRun(record: RunRecord, result: RunResult | undefined, isOwnerShow
     ...(spent?.finishReason ? { finishReason: spent.finishReason } : {}),
     ...(spent?.usage ? { usage: encodeUsage(spent.usage) } : {}),
     ...(spent?.cost === undefined ? {} : { cost: spent.cost }),
-    ...(outcome?.error ? { error: toWireError(errorOf(outcome.error)) } : {}),
+    ...(outcome?.error ? { error: toWireError(errorOfFailure(outcome.error)) } : {}),
     ...(result ? { text: result.text + result.refusal } : {}),
   };
-}
-
-function errorOf({ code, message, param }: NonNullable<NonNullable<RunRecord["outcome"]>["error"]>): GatewayError {
-  return new GatewayError(code, message, param === undefined ? {} : { param });
 }
