@@ -11,9 +11,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { SqliteAdapter, SqliteDialect, SqliteDriver } from "kysely";
 import type { CompiledQuery, DatabaseConnection, DialectAdapter, Driver, QueryResult } from "kysely";
 import type Database from "libsql";
+import { SqliteAdapter, SqliteDialect, SqliteDriver } from "./kysely.ts";
 
 /** Between two attempts to get a lock that is held elsewhere. */
 const pauseMs = 5;

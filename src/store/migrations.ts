@@ -4,10 +4,10 @@
  * A step that was ever released is never edited; a new one is added with a name that sorts last.
  * Deliberately absent: ways back. An older program refuses a newer database instead of guessing.
  */
-import { Migrator, sql } from "kysely";
 import type { Kysely, Migration } from "kysely";
 
 import { GatewayError } from "../domain/errors.ts";
+import { Migrator, sql } from "./kysely.ts";
 import type { StoreTables } from "./schema.ts";
 
 const migrations: Readonly<Record<string, Migration>> = {

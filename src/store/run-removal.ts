@@ -6,9 +6,10 @@
  */
 import { setImmediate as otherWork } from "node:timers/promises";
 
-import { type Kysely, sql, type Transaction } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 
 import type { GuardedDatabase } from "./guarded-database.ts";
+import { sql } from "./kysely.ts";
 import type { StoreTables } from "./schema.ts";
 
 /** Rows of one statement; those of events hold more. */

@@ -5,9 +5,10 @@
  *
  * Deliberately absent: taking such a run over. Whoever wants its answer asks again.
  */
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 
 import type { GuardedDatabase } from "./guarded-database.ts";
+import { sql } from "./kysely.ts";
 import { isDead } from "./process-identity.ts";
 import type { RunsTable, StoreTables } from "./schema.ts";
 import { noteUnanswered } from "./transcript-writer.ts";

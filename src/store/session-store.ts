@@ -5,7 +5,6 @@
  * Deliberately absent: SQL of one database only, caching (the row is the truth), how a run writes (`transcript-writer.ts`), and
  * retention.
  */
-import { sql } from "kysely";
 import type { Kysely } from "kysely";
 
 import { GatewayError } from "../domain/errors.ts";
@@ -22,6 +21,7 @@ import type { SessionCatalog } from "../domain/session-catalog.ts";
 import type { StoredTranscript, TranscriptNode } from "../domain/transcript-tree.ts";
 import { StoredCompletions } from "./completion-store.ts";
 import { GuardedDatabase } from "./guarded-database.ts";
+import { sql } from "./kysely.ts";
 import { decodeBody } from "./message-body.ts";
 import { createOrderedIds } from "./ordered-id.ts";
 import { nameOwner } from "./process-identity.ts";

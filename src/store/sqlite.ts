@@ -7,7 +7,7 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { Kysely } from "kysely";
+import { Kysely } from "./kysely.ts";
 import Database from "libsql";
 
 import { LibsqlDialect } from "./libsql-dialect.ts";

@@ -4,9 +4,10 @@
  * A page is in memory as a whole and some messages hold images, so it may end early. Deliberately absent: reading a transcript
  * for a run (`session-store.ts`), which needs all of it.
  */
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 
 import type { KeptMessage, MessageState, Page, PageRequest, SessionKey, TranscriptQuery } from "../domain/session-catalog.ts";
+import { sql } from "./kysely.ts";
 import { decodeBody } from "./message-body.ts";
 import type { MessagesTable, StoreTables } from "./schema.ts";
 import { unknownCursor } from "./store-errors.ts";
