@@ -34,7 +34,8 @@ export function providerFetch(provider: ProviderConfig, pool: Pool, errors: Prov
       bodyTimeout: timeoutMs,
     });
     const reply = await connection.request(bodyOf(body), signal ?? new AbortController().signal);
-    const type = String(reply.headers["content-type"] ?? "text/event-stream").toLowerCase();
+    const said = String(reply.headers["content-type"] ?? "text/event-stream");
+    const type = said.toLowerCase();
     const close = (): void => void reply.body.destroy();
     const known = Object.entries(reply.headers).filter((header): header is [string, string] => typeof header[1] === "string");
     const respond = (content: ReadableStream<Uint8Array> | string): Response => new Response(content, { status: 200, headers: known });
@@ -54,7 +55,7 @@ export function providerFetch(provider: ProviderConfig, pool: Pool, errors: Prov
     }
     if (isOwnForm) return respond(streamOf(limitSize(pieces, maxOtherBytes, errors), errors, close));
     close();
-    throw errors.broken(`answered with '${type.slice(0, 100)}' instead of a completion`);
+    throw errors.wrongType(said);
   };
 }
 

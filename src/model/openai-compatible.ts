@@ -14,7 +14,7 @@ import { ProviderErrors } from "./provider-errors.ts";
 import { ReplyDecoder } from "./openai-reply.ts";
 import { encodeRequest, type DefaultLimit } from "./openai-request.ts";
 
-/** How long the rest of a reply may take after its finish reason: usage, `[DONE]`, the end. */
+/** How long the rest of a reply is waited for after its finish reason, in all: usage, `[DONE]`, the end. */
 const afterFinishMs = 5000;
 
 export function openaiCompatibleModel(provider: ProviderConfig, modelId: string, pool: Pool): Model {
@@ -72,6 +72,8 @@ class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
   #body: ReplyBody | undefined;
   /** How many of the decoder's events have been handed out. */
   #taken = 0;
+  /** The longer it has been, the shorter the next piece is waited for: a provider may go on with signs of life for ever. */
+  #waitedAfterFinishMs = 0;
   /** Thrown once the events before it have been handed out. */
   #failure: { readonly thrown: unknown } | undefined;
   /** The finish event is among the decoder's events or was handed out. */
@@ -129,15 +131,24 @@ class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
     const { headers, body } = await this.#connection.request(this.#encode(), this.#closer.signal);
     this.#pieces = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
     const { errors } = this.#connection;
-    const type = String(headers["content-type"] ?? "text/event-stream").toLowerCase();
+    const said = String(headers["content-type"] ?? "text/event-stream");
+    const type = said.toLowerCase();
     if (type.startsWith("text/event-stream")) return new EventStreamBody(this.#pieces, this.#decoder, errors);
     if (type.startsWith("application/json")) return new WholeBody(this.#pieces, this.#decoder, errors);
-    throw errors.broken(`answered with '${type.slice(0, 100)}' instead of a completion`);
+    throw errors.wrongType(said);
   }
 
   /** Reads one piece. A failure is kept: events may have come before it. */
   async #readMore(body: ReplyBody): Promise<void> {
-    const timer = this.#decoder.hasFinishReason ? setTimeout(this.#close, afterFinishMs) : undefined;
+    if (!this.#decoder.hasFinishReason) return this.#read(body);
+    const since = performance.now();
+    const timer = setTimeout(this.#close, afterFinishMs - this.#waitedAfterFinishMs);
+    await this.#read(body);
+    clearTimeout(timer);
+    this.#waitedAfterFinishMs += performance.now() - since;
+  }
+
+  async #read(body: ReplyBody): Promise<void> {
     try {
       const state = await body.read();
       if (state === "open") return;
@@ -146,8 +157,6 @@ class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
       if (state === "done" && this.#pieces) void drain(this.#pieces, this.#close);
     } catch (thrown) {
       if (!this.#isWholeDespite(thrown)) this.#failure = { thrown };
-    } finally {
-      clearTimeout(timer);
     }
   }
 

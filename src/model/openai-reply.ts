@@ -111,8 +111,8 @@ export class ReplyDecoder {
     if (frame.error || frame.object === "error") throw this.#errors.fromReply(frame);
     const usage = frame.usage ?? frame.x_groq?.usage;
     if (usage !== undefined && usage !== null) this.#usage = decodeUsage(usage) ?? this.#usage;
-    const choice = Array.isArray(frame.choices) ? (frame.choices[0] as Choice | null | undefined) : undefined;
-    if (typeof choice !== "object" || choice === null || (choice.index ?? 0) !== 0) return;
+    const choice = Array.isArray(frame.choices) ? frame.choices.find(isFirstChoice) : undefined;
+    if (!choice) return;
     if (choice.error) throw this.#errors.fromReply(choice);
     if (choice.usage !== undefined && choice.usage !== null) this.#usage = decodeUsage(choice.usage) ?? this.#usage;
     const delta = choice.delta ?? choice.message;
@@ -132,6 +132,11 @@ export class ReplyDecoder {
       this.#toolCalls.add([{ index: 0, function: delta.function_call }], isWhole);
     }
   }
+}
+
+/** The only one that was asked for. */
+function isFirstChoice(choice: unknown): choice is Choice {
+  return typeof choice === "object" && choice !== null && ((choice as Choice).index ?? 0) === 0;
 }
 
 /** Some providers send content as an array of parts. */

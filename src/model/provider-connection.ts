@@ -61,8 +61,14 @@ export class Connection {
       if (signal.aborted) throw thrown;
       return { error: this.errors.fromThrown(thrown), mayRetry: isConnectionFailure(thrown) };
     }
-    if (reply.statusCode === 200) return { reply };
-    const text = await readBeginning(reply.body);
+    const isPacked = !/^(?:identity)?$/iu.test(String(reply.headers["content-encoding"] ?? ""));
+    if (reply.statusCode === 200) {
+      if (!isPacked) return { reply };
+      reply.body.destroy();
+      return { error: this.errors.broken("compressed its reply, though it was asked not to"), mayRetry: false };
+    }
+    const beginning = await readBeginning(reply.body);
+    const text = isPacked ? "" : beginning;
     signal.throwIfAborted();
     const error = this.errors.fromStatus(reply.statusCode, reply.headers, text);
     return { error, mayRetry: retryStatuses.has(reply.statusCode) && isRetryWelcome(reply.headers, text) };

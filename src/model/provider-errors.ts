@@ -53,7 +53,8 @@ export class ProviderErrors {
     if (thrown instanceof GatewayError) return thrown;
     const code = codeOf(thrown);
     if (timeoutCodes.has(code)) return new GatewayError("upstream_timeout", `${this.#who} did not answer in time.`, { cause: thrown });
-    const what = unreachableCodes.has(code) ? "could not be reached" : "broke off";
+    const isHttp = !(thrown instanceof Error && thrown.name === "HTTPParserError");
+    const what = !isHttp ? "sent something that is not HTTP" : isUnreachable(code) ? "could not be reached" : "broke off";
     return new GatewayError("upstream_error", `${this.#who} ${what}${code === "" ? "" : ` (${code})`}.`, { cause: thrown });
   }
 
@@ -75,13 +76,20 @@ export class ProviderErrors {
     return new GatewayError("upstream_error", `${this.#who} ${what}.`);
   }
 
+  /** The reply began as a good one, and its content is of a type that none has. */
+  wrongType(type: string): GatewayError {
+    return this.broken(`answered with '${this.#clean(type).slice(0, 100)}' instead of a completion`);
+  }
+
   #clean(words: string): string {
     let text = words;
     for (const secret of this.#secrets) text = text.replaceAll(secret, "[key]");
+    // An error may be as long as a frame, and some of what follows costs the square of its length.
     text = text
+      .slice(0, 2 * maxWordsLength)
       .replaceAll(/\b(?:sk|pk|rk|gsk|xai|hf|AIza)[-_][\w*.-]{4,}|\bAIza[\w-]{20,}|\S*\*{3,}\S*/gu, "[key]")
       .replaceAll(/\b(Bearer|Basic)\s+[^\s'",;]{6,}/giu, "$1 [key]")
-      .replaceAll(/\s+/gu, " ");
+      .replaceAll(/[\s\p{Cc}]+/gu, " ");
     return text.length > maxWordsLength ? `${text.slice(0, maxWordsLength - 1)}…` : text;
   }
 }
@@ -91,7 +99,21 @@ export function isConnectionFailure(thrown: unknown): boolean {
   return retryCodes.has(codeOf(thrown));
 }
 
-const unreachableCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL"]);
+/** No connection was made, whoever's fault that is: the provider's, the network's, or this process's that has too many open. */
+function isUnreachable(code: string): boolean {
+  return unreachableCodes.has(code) || /^(?:ERR_SSL|ERR_TLS|CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)_/u.test(code);
+}
+
+const unreachableCodes = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EADDRNOTAVAIL",
+  "EMFILE",
+  "ENFILE",
+]);
 // A kept-alive connection that the provider just closed fails with one of the last three.
 const retryCodes = new Set(["ECONNREFUSED", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 const timeoutCodes = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT"]);
@@ -160,7 +182,7 @@ function readError(body: string): ProviderWords {
     value = JSON.parse(body);
   } catch {
     const text = body.trim();
-    return { message: text.startsWith("<") ? "" : text.slice(0, 2 * maxWordsLength) };
+    return { message: text.startsWith("<") ? "" : text };
   }
   return readErrorValue(Array.isArray(value) ? value[0] : value);
 }
