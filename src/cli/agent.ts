@@ -8,17 +8,18 @@ import { readMessage } from "./message-source.ts";
 import { drawProgress } from "./progress.ts";
 import { noteFallbacks, noteTrouble } from "./run-notes.ts";
 import { openRunPlace, type RunPlace } from "./run-place.ts";
-import { onStopSignal, stoppedBy } from "./stop-signals.ts";
+import { onStopSignal, stoppedBy, type StopSignal } from "./stop-signals.ts";
 
 export async function runAgent(flags: AgentFlags): Promise<number> {
   const message = await readMessage(flags);
   if (typeof message === "number") return message;
   const stop = new AbortController();
   let exitCode: number = exitCodes.failed;
-  const off = onStopSignal((signal) => {
+  const stopFor = (signal: StopSignal): void => {
     exitCode = stoppedBy[signal];
     stop.abort();
-  });
+  };
+  const off = onStopSignal(stopFor, ["SIGINT", "SIGTERM", "SIGHUP"]);
   const giveUp = (): void => {
     exitCode = exitCodes.timedOut;
     stop.abort();
@@ -26,6 +27,8 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
   const timer = flags.timeout === undefined ? undefined : setTimeout(giveUp, flags.timeout * 1000);
   // Whoever read the output has gone (`| head`): there is nobody left to run for.
   process.stdout.on("error", () => stop.abort());
+  // What is said beside the answer needs no listener.
+  process.stderr.on("error", () => undefined);
   let place: RunPlace | undefined;
   try {
     const isAnimated = canAnimate(process.stderr);
@@ -38,11 +41,11 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
     const shown = isAnimated ? drawProgress(run.events, process.stderr, isTextShown) : run.events;
     const noted = isAnimated || flags.json ? shown : noteFallbacks(shown, process.stderr);
     const result = await foldRun(flags.json ? noted : printText(noted, process.stdout));
-    if (flags.json) console.log(JSON.stringify(jsonOf(run, result)));
+    if (flags.json) console.log(JSON.stringify(jsonOf(run, result, whyUnfinished(result.end, exitCode, flags))));
     return report(result.end, exitCode, flags) ? exitCodes.ok : exitCode;
   } catch (thrown) {
-    if (stop.signal.aborted && thrown === stop.signal.reason) sayAborted(exitCode, flags);
-    else sayFailed(thrown as Error & { readonly code?: string }, flags);
+    if (stop.signal.aborted && thrown === stop.signal.reason) sayRefused("aborted", whyAborted(exitCode, flags), flags);
+    else sayRefused("failed", thrown as Error & Unfinished, flags);
     return exitCode;
   } finally {
     clearTimeout(timer);
@@ -64,7 +67,7 @@ async function* printText(events: AsyncIterable<RunEvent>, to: Writable): AsyncG
   }
 }
 
-function jsonOf(run: Run, { text, refusal, reasoning, toolCalls, end }: RunResult): object {
+function jsonOf(run: Run, { text, refusal, reasoning, toolCalls, end }: RunResult, error: Unfinished | undefined): object {
   return {
     runId: run.id,
     agentId: run.agentId,
@@ -78,31 +81,37 @@ function jsonOf(run: Run, { text, refusal, reasoning, toolCalls, end }: RunResul
     ...(end.status === "completed" ? { finishReason: end.finishReason } : {}),
     ...(end.usage ? { usage: end.usage } : {}),
     ...(end.cost === undefined ? {} : { cost: end.cost }),
-    ...(end.status === "failed" ? { error: { message: end.error.message, code: end.error.code } } : {}),
+    ...(error ? { error } : {}),
   };
+}
+
+interface Unfinished {
+  readonly message: string;
+  readonly code: string | undefined;
+}
+
+/** Undefined where the run completed. */
+function whyUnfinished(end: RunEnd, exitCode: number, flags: AgentFlags): Unfinished | undefined {
+  if (end.status === "completed") return undefined;
+  if (end.status === "failed") return { message: end.error.message, code: end.error.code };
+  if (end.by === "shutdown") return { message: "The gateway is stopping and has ended the run.", code: "draining" };
+  return whyAborted(exitCode, flags);
 }
 
 /** Says on stderr how a run ended that did not complete. */
 function report(end: RunEnd, exitCode: number, flags: AgentFlags): boolean {
-  if (end.status === "completed") return true;
-  if (flags.json) return false;
-  if (end.status === "failed") console.error(end.error.message);
-  else if (end.by === "shutdown") console.error("The gateway is stopping and has ended the run.");
-  else console.error(whyAborted(exitCode, flags));
-  return false;
+  const why = whyUnfinished(end, exitCode, flags);
+  if (why && !flags.json) console.error(why.message);
+  return why === undefined;
 }
 
 /** Before there was a run. */
-function sayAborted(exitCode: number, flags: AgentFlags): void {
-  if (flags.json) console.log(JSON.stringify({ status: "aborted" }));
-  else console.error(whyAborted(exitCode, flags));
-}
-
-function sayFailed({ message, code }: Error & { readonly code?: string }, { json }: AgentFlags): void {
-  if (json) console.log(JSON.stringify({ status: "failed", error: { message, code } }));
+function sayRefused(status: "failed" | "aborted", { message, code }: Unfinished, { json }: AgentFlags): void {
+  if (json) console.log(JSON.stringify({ status, error: { message, code } }));
   else console.error(message);
 }
 
-function whyAborted(exitCode: number, { timeout }: AgentFlags): string {
-  return exitCode === exitCodes.timedOut ? `The run took longer than --timeout ${timeout} s and was stopped.` : "The run was aborted.";
+function whyAborted(exitCode: number, { timeout }: AgentFlags): Unfinished {
+  if (exitCode !== exitCodes.timedOut) return { message: "The run was aborted.", code: "run_aborted" };
+  return { message: `The run took longer than --timeout ${timeout} s and was stopped.`, code: "run_timeout" };
 }

@@ -12,9 +12,9 @@ import type {
   GatewayFlags,
   InitFlags,
   ListFlags,
-  SessionsDeleteFlags,
   SessionsExportFlags,
   SessionsListFlags,
+  SessionsRemovalFlags,
   SessionsShowFlags,
 } from "./flags.ts";
 
@@ -122,7 +122,12 @@ function addAgent(program: Command, end: End): void {
 }
 
 function addSessions(program: Command, end: End): void {
-  const sessions = program.command("sessions").description("Look at the sessions that are kept, and delete them.");
+  const sessions = program
+    .command("sessions")
+    .description("Look at the sessions that are kept, and delete them.")
+    // Some of these commands delete: none is put into the mouth of whoever meant another.
+    .showSuggestionAfterError(false)
+    .showHelpAfterError("(run 'clawgate sessions --help' to see what there is)");
   const load = () => import("./sessions.ts");
   const list = sessions
     .command("list")
@@ -143,15 +148,21 @@ function addSessions(program: Command, end: End): void {
     .command("delete <key>")
     .description("Delete a session with all that is in it. One at work is deleted when its run is over.")
     .option("--yes", "do not ask")
-    .action(async (key: string, flags: SessionsDeleteFlags) => end(await (await load()).deleteSession(key, flags)));
+    .action(async (key: string, flags: SessionsRemovalFlags) => end(await (await load()).deleteSession(key, flags)));
   teach(remove, [["clawgate sessions delete agent:main:kitchen --yes", ""]]);
+  const reset = sessions
+    .command("reset <key>")
+    .description("Empty a session: it stays, without its messages and its memory. One at work is emptied when its run is over.")
+    .option("--yes", "do not ask")
+    .action(async (key: string, flags: SessionsRemovalFlags) => end(await (await load()).resetSession(key, flags)));
+  teach(reset, [["clawgate sessions reset kitchen", ""]]);
   const write = sessions
     .command("export [key]")
     .description("Print a session, or all of them, as lines of JSON: each session, its memory, its messages with all branches.")
     .option("--agent <id>", "only sessions with this agent")
     .action(async (key: string | undefined, flags: SessionsExportFlags) => end(await (await load()).exportSessions(key, flags)));
   teach(write, [["clawgate sessions export > sessions.jsonl", ""]]);
-  for (const command of [list, show, remove, write]) throughGateway(command);
+  for (const command of [list, show, remove, reset, write]) throughGateway(command);
   teach(sessions, [
     ["clawgate sessions list", ""],
     ["clawgate sessions show kitchen", ""],

@@ -2,16 +2,13 @@
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import { createServer } from "node:net";
-// Not Node's own: its fetch never settles when a server hangs up at once.
-import { fetch } from "undici";
 import type { Config } from "../config/config.ts";
 import { isLoopbackHost } from "../config/gateway.ts";
 import type { Origins } from "../config/origins.ts";
 import type { Finding } from "./findings.ts";
-import { addressOf } from "./gateway-address.ts";
+import { versionOfClawgate } from "./port-holder.ts";
 import { quoteForShell } from "./shell.ts";
 
-const answerLimitMs = 3_000;
 const enough = 16;
 
 /** Free, or taken by a Clawgate that runs already. */
@@ -49,19 +46,6 @@ async function tryToListen(host: string, port: number): Promise<string | undefin
     return undefined;
   } catch (thrown) {
     return (thrown as NodeJS.ErrnoException).code ?? "unknown error";
-  }
-}
-
-async function versionOfClawgate(host: string, port: number): Promise<string | undefined> {
-  try {
-    const response = await fetch(new URL("/healthz", addressOf({ host, port }, "http")), {
-      redirect: "manual",
-      signal: AbortSignal.timeout(answerLimitMs),
-    });
-    const { status, version } = (await response.json()) as { status?: unknown; version?: unknown };
-    return response.headers.has("x-request-id") && status === "ok" && typeof version === "string" ? version : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -8,6 +8,8 @@ export const exitCodes = {
   usage: 64,
   /** EX_CONFIG: the configuration is wrong; starting again without a change is pointless. */
   config: 78,
+  /** 128 + SIGHUP. */
+  hungUp: 129,
   /** 128 + SIGINT. */
   interrupted: 130,
   /** 128 + SIGTERM. */

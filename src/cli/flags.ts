@@ -47,7 +47,8 @@ export interface SessionsShowFlags extends ListFlags {
   readonly branches?: boolean;
 }
 
-export interface SessionsDeleteFlags extends AccessFlags {
+/** Of `delete` and `reset`. */
+export interface SessionsRemovalFlags extends AccessFlags {
   readonly yes?: boolean;
 }
 

@@ -10,7 +10,7 @@ import { exitCodes } from "./exit-codes.ts";
 import type { AccessFlags } from "./flags.ts";
 import { addressOf, isOnThisMachine, parseGatewayUrl } from "./gateway-address.ts";
 import { GatewayClient, type GatewayTarget } from "./gateway-client.ts";
-import { GatewayFailure } from "./gateway-failure.ts";
+import { GatewayFailure, notWhereConfigured } from "./gateway-failure.ts";
 import { readConfig } from "./open.ts";
 
 export type Access = { readonly client: GatewayClient } | { readonly client: undefined; readonly config: Config };
@@ -37,8 +37,8 @@ export async function openAccess(flags: AccessFlags, signal?: AbortSignal): Prom
   try {
     return { client: await GatewayClient.connect(target, signal) };
   } catch (thrown) {
-    if (token !== undefined || !(thrown instanceof GatewayFailure && thrown.isAbsence)) throw thrown;
-    return { client: undefined, config };
+    if (token === undefined && thrown instanceof GatewayFailure && thrown.isAbsence) return { client: undefined, config };
+    throw await withOrigin(thrown, config, configPath);
   }
 }
 
@@ -51,13 +51,28 @@ export async function openGateway(flags: AccessFlags): Promise<GatewayClient | n
   const config = await readConfig({ configPath: flags.config });
   if (typeof config === "number") return config;
   if (config.gateway.port === 0) throw noAddress();
-  return GatewayClient.connect({ url: addressOf(config.gateway, "ws"), secret: flags.token ?? knownSecret(config) });
+  try {
+    return await GatewayClient.connect({ url: addressOf(config.gateway, "ws"), secret: flags.token ?? knownSecret(config) });
+  } catch (thrown) {
+    throw await withOrigin(thrown, config, flags.config);
+  }
+}
+
+/** What was tried to reach is the config's word: where nobody answers, it is said where that stands. */
+async function withOrigin(thrown: unknown, config: Config, configPath: string | undefined): Promise<unknown> {
+  if (!(thrown instanceof GatewayFailure && thrown.isAbsence)) return thrown;
+  const { readOrigins } = await import("../config/origins.ts");
+  const [kind, name] = (readOrigins(config, configPath).get("gateway.port") ?? "").split(": ");
+  if (name === undefined) return notWhereConfigured(thrown, "no config, it is the default");
+  return notWhereConfigured(thrown, kind === "file" ? `${name} in ${config.path}` : name);
 }
 
 async function connectTo({ token, config: configPath }: AccessFlags, given: string, signal?: AbortSignal) {
   const url = parseGatewayUrl(given);
   if (!url) {
-    console.error("--url must be the address of a gateway, such as ws://127.0.0.1:18789, without a name and a password in it.");
+    console.error(
+      "--url must be the address of a gateway, such as ws://127.0.0.1:18789 or wss://gateway.example, without a name and a password in it.",
+    );
     return exitCodes.usage;
   }
   const secret = token ?? (await secretFor(url, configPath));

@@ -8,14 +8,20 @@ export function addressOf({ host, port }: { readonly host: string; readonly port
 }
 
 /** Undefined for what is no address of a gateway. */
-export function parseGatewayUrl(text: string): URL | undefined {
+export function parseGatewayUrl(given: string): URL | undefined {
+  const hasScheme = /^[a-z][a-z\d+.-]*:\/\//i.test(given);
+  const text = hasScheme ? given : `ws://${given}`;
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
+  // To another machine, whether the secret goes there in the clear is for whoever types the address to say.
+  if (!hasScheme && !isOnThisMachine(url)) return undefined;
   // To its HTTP face it is the same place.
   if (url.protocol === "http:") url.protocol = "ws:";
   if (url.protocol === "https:") url.protocol = "wss:";
   if (!/^wss?:$/.test(url.protocol) || url.username !== "" || url.password !== "") return undefined;
   url.hash = "";
+  // OpenAI clients are given the address with this path.
+  url.pathname = url.pathname.replace(/\/v1\/?$/, "/");
   return url;
 }
 

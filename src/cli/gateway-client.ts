@@ -9,7 +9,7 @@ import type { RawData, WebSocket } from "ws";
 import type { components, events, methods } from "../../generated/rpc.ts";
 import { packageVersion } from "../config/package.ts";
 import { shownAddress } from "./gateway-address.ts";
-import { GatewayFailure, notAGateway, refusedConnection, silent, unreachable } from "./gateway-failure.ts";
+import { garbled, GatewayFailure, notAGateway, refusedConnection, silent, stopping, unreachable } from "./gateway-failure.ts";
 
 export interface GatewayTarget {
   readonly url: URL;
@@ -54,6 +54,7 @@ export class GatewayClient {
   readonly #closed: Promise<unknown>;
   #lastId = 0;
   #isStopping = false;
+  #isGarbled = false;
   #lost: GatewayFailure | undefined;
 
   /** Rejects with a `GatewayFailure`, or with the signal's reason. */
@@ -136,13 +137,18 @@ export class GatewayClient {
   }
 
   #receive(data: RawData): void {
-    const frame = decode(data);
-    if (!frame) return this.terminate();
-    if (frame.type === "res") return this.#answer(frame);
-    if (frame.event === "shutdown") this.#isStopping = true;
-    if (frame.event !== "agent") return;
-    const payload = frame.payload as RunPayload;
-    this.#runs.get(payload.runId)?.(payload);
+    try {
+      const frame = decode(data);
+      if (frame.type === "res") return this.#answer(frame);
+      if (frame.event === "shutdown") this.#isStopping = true;
+      if (frame.event !== "agent") return;
+      const payload = frame.payload as RunPayload;
+      this.#runs.get(payload.runId)?.(payload);
+    } catch {
+      // Whatever reads it trusts its shape, which is another one: nothing else from there can be trusted either.
+      this.#isGarbled = true;
+      this.terminate();
+    }
   }
 
   #answer(frame: Exclude<Frame, { type: "event" }>): void {
@@ -153,16 +159,16 @@ export class GatewayClient {
       pending.acknowledge = undefined;
       return acknowledge(frame.payload);
     }
-    this.#pending.delete(frame.id);
     if (frame.ok) pending.settle(frame.payload);
     else pending.fail(new GatewayFailure(frame.error.details.code, frame.error.message, { run: frame.payload }));
+    this.#pending.delete(frame.id);
   }
 
   #end(reason: string): void {
     const message = this.#isStopping
       ? `The gateway at ${this.place} has stopped.`
       : `The connection to the gateway at ${this.place} broke off${reason === "" ? "" : ` (${reason})`}.`;
-    this.#lost = new GatewayFailure("gateway_lost", message);
+    this.#lost = this.#isGarbled ? garbled(this.place) : new GatewayFailure("gateway_lost", message);
     for (const { fail } of this.#pending.values()) fail(this.#lost);
     this.#pending.clear();
     this.#runs.clear();
@@ -174,22 +180,30 @@ function greet(socket: WebSocket, { place, secret }: { readonly place: string; r
   const listening = new AbortController();
   return new Promise<Hello>((resolve, reject) => {
     const fail = (why: Error): void => reject(why);
+    let isChallenged = false;
     const timer = setTimeout(() => fail(silent(place, greetingLimitMs)), greetingLimitMs);
     listening.signal.addEventListener("abort", () => clearTimeout(timer));
     const onMessage = (data: RawData): void => {
-      const frame = decode(data);
-      if (frame?.type === "event" && frame.event === "connect.challenge") return socket.send(connectFrame(secret));
-      if (frame?.type === "res" && !frame.ok) return fail(refusedConnection(place, frame.error));
-      if (frame?.type !== "res" || !isHello(frame.payload)) return fail(notAGateway(place, "it says what no gateway says"));
-      socket.off("message", onMessage);
-      resolve(frame.payload);
+      try {
+        const frame = decode(data);
+        if (frame.type === "event" && frame.event === "connect.challenge" && !isChallenged) {
+          isChallenged = true;
+          return socket.send(connectFrame(secret));
+        }
+        if (frame.type === "res" && !frame.ok) return fail(refusedConnection(place, frame.error));
+        if (frame.type !== "res" || !isHello(frame.payload)) throw new Error("It greets like no gateway.");
+        socket.off("message", onMessage);
+        resolve(frame.payload);
+      } catch {
+        fail(notAGateway(place, "it says what no gateway says"));
+      }
     };
     socket.on("message", onMessage);
     // For good: later on, the close that follows says all there is to say.
     socket.on("error", (error) => fail(unreachable(place, error)));
     socket.once("close", (code) => fail(notAGateway(place, `it closed the connection with ${code}`)));
     socket.once("unexpected-response", (_request, response) => {
-      void explain(response).then((why) => fail(notAGateway(place, why)));
+      void explain(response).then(({ why, isStopping }) => fail(isStopping ? stopping(place) : notAGateway(place, why)));
     });
   }).finally(() => listening.abort());
 }
@@ -211,24 +225,26 @@ function isHello(payload: unknown): payload is Hello {
   return type === "hello-ok" && typeof policy?.tickIntervalMs === "number" && Array.isArray(features?.methods);
 }
 
-/** Undefined for what is no frame. */
-function decode(data: RawData): Frame | undefined {
-  try {
-    const frame = JSON.parse((data as Buffer).toString("utf8")) as Frame | null;
-    return frame?.type === "res" || frame?.type === "event" ? frame : undefined;
-  } catch {
-    return undefined;
-  }
+/** Throws at what is no frame. What a frame holds is not looked at. */
+function decode(data: RawData): Frame {
+  const frame = JSON.parse((data as Buffer).toString("utf8")) as Frame | null;
+  if (frame?.type === "res" || frame?.type === "event") return frame;
+  throw new Error("It is no frame.");
+}
+
+interface HttpRefusal {
+  readonly why: string;
+  readonly isStopping: boolean;
 }
 
 /** What an HTTP server said instead, in a sentence of its own if it has one. */
-async function explain(response: AsyncIterable<Buffer> & { readonly statusCode?: number | undefined }): Promise<string> {
-  const status = `HTTP status ${response.statusCode}`;
+async function explain(response: AsyncIterable<Buffer> & { readonly statusCode?: number | undefined }): Promise<HttpRefusal> {
+  const status = { why: `HTTP status ${response.statusCode}`, isStopping: false };
   let body = "";
   try {
     for await (const piece of response) if ((body += piece.toString()).length > maxExplanation) return status;
-    const { error } = JSON.parse(body) as { readonly error?: { readonly message?: unknown } };
-    return typeof error?.message === "string" ? `${status}: ${error.message}` : status;
+    const { error } = JSON.parse(body) as { readonly error?: { readonly message?: unknown; readonly code?: unknown } };
+    return typeof error?.message === "string" ? { why: `${status.why}: ${error.message}`, isStopping: error.code === "draining" } : status;
   } catch {
     return status;
   }

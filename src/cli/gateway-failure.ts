@@ -28,6 +28,12 @@ export class GatewayFailure extends Error {
   }
 }
 
+/** `origin`: where the address stands that was tried. */
+export function notWhereConfigured({ code, message }: GatewayFailure, origin: string): GatewayFailure {
+  const why = `The port is from ${origin}: a gateway that was started with another config, or before that was changed, listens elsewhere.`;
+  return new GatewayFailure(code, `${message} ${why}`, { isAbsence: true });
+}
+
 /** What the operating system calls it when nobody is there. */
 const absences = new Set(["ECONNREFUSED", "EADDRNOTAVAIL", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENOTFOUND", "EAI_AGAIN"]);
 
@@ -44,6 +50,20 @@ export function unreachable(place: string, thrown: Error): GatewayFailure {
 
 export function notAGateway(place: string, what: string): GatewayFailure {
   const message = `What answers at ${place} is no gateway that this command can talk to (${what}). Name another with --url, or use --local.`;
+  return new GatewayFailure("not_a_gateway", message);
+}
+
+/** To this, nothing is to be done by the caller but to wait. */
+export function stopping(place: string): GatewayFailure {
+  return new GatewayFailure(
+    "draining",
+    `The gateway at ${place} is about to stop and takes no connections any more. Try again in a moment.`,
+  );
+}
+
+/** It greeted as a gateway does, and then said something else than this version's gateways do. */
+export function garbled(place: string): GatewayFailure {
+  const message = `What the gateway at ${place} says makes no sense to this command: they may be of different versions.`;
   return new GatewayFailure("not_a_gateway", message);
 }
 
@@ -79,4 +99,4 @@ export function refusedConnection(place: string, { message, details, retryAfterM
   }
 }
 
-const howToSend = "Give its token with --token or in OPENCLAW_GATEWAY_TOKEN.";
+const howToSend = "Give its token with --token or in OPENCLAW_GATEWAY_TOKEN. One that it made for its start is in its greeting.";

@@ -5,7 +5,7 @@
 import type { methods } from "../../generated/rpc.ts";
 import type { Run, RunEnd, RunEvent } from "../domain/run.ts";
 import type { GatewayClient } from "./gateway-client.ts";
-import { type GatewayFailure } from "./gateway-failure.ts";
+import { garbled, GatewayFailure } from "./gateway-failure.ts";
 import { decodeUsage, RunEventDecoder, toError } from "./run-event-decoder.ts";
 
 type AgentParams = methods["agent"]["params"];
@@ -36,16 +36,16 @@ export async function startGatewayRun(client: GatewayClient, params: AgentParams
       resolve(run);
     };
     signal.throwIfAborted();
-    client
+    void client
       .request("agent", params, onAccepted)
-      .then(
-        ({ result }) => events.end(completed(result)),
-        (thrown: unknown) => {
-          // Of no effect once it is accepted.
-          reject(signal.aborted ? (signal.reason as Error) : (thrown as Error));
-          events.end(unfinished(thrown, events, signal));
-        },
-      )
+      .then(({ result }) => completed(result))
+      .catch((thrown: unknown) => {
+        const failure = thrown instanceof GatewayFailure ? thrown : garbled(client.place);
+        // Of no effect once it is accepted.
+        reject(signal.aborted ? (signal.reason as Error) : failure);
+        return unfinished(failure, events, signal);
+      })
+      .then((end) => events.end(end))
       .finally(() => {
         clearTimeout(limit);
         signal.removeEventListener("abort", onAbort);
@@ -103,8 +103,7 @@ function completed(result: Result): RunEnd {
 }
 
 /** `told`: what is known of a run whose gateway is gone. */
-function unfinished(thrown: unknown, told: RunEvents, { aborted }: AbortSignal): RunEnd {
-  const { code, message, run } = thrown as GatewayFailure;
+function unfinished({ code, message, run }: GatewayFailure, told: RunEvents, { aborted }: AbortSignal): RunEnd {
   const { hasEffects } = told;
   if (!run) {
     const at = { type: "run_end", model: told.model, turns: told.turns } as const;

@@ -1,12 +1,15 @@
 /** `clawgate gateway`: opens the program with its faces, says how to reach it, and waits to be stopped. */
-import { pino } from "pino";
+import { type DestinationStream, pino } from "pino";
 import type { Config } from "../config/config.ts";
 import type { LoadOptions } from "../config/load.ts";
+import { drawLine } from "./drawn-log.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { GatewayFlags } from "./flags.ts";
+import { addressOf } from "./gateway-address.ts";
 import { open, type Opened, withCauses } from "./open.ts";
 import { keepReloading } from "./reload.ts";
 import { endOnlyWithTerminal, onStopSignal, type StopSignal } from "./stop-signals.ts";
+import { watchStrayFailures } from "./stray-failures.ts";
 
 /** Of lines that could not be written. */
 const maxHeldLog = 1024 * 1024;
@@ -23,14 +26,16 @@ export async function runGateway({ config: configPath, port, bind, token }: Gate
 }
 
 /** Whoever read the log may have gone, and the terminal with it: the gateway goes on, and holds only so much for nobody. */
-function logDestination() {
-  return pino.destination({ dest: 2, sync: true, maxLength: maxHeldLog }).on("error", () => undefined);
+function logDestination(): DestinationStream {
+  const lines = pino.destination({ dest: 2, sync: true, maxLength: maxHeldLog }).on("error", () => undefined);
+  return process.stderr.isTTY ? { write: (line) => void lines.write(drawLine(line, process.stderr)) } : lines;
 }
 
 async function serve(opened: Opened, options: LoadOptions): Promise<number> {
   const { program, log } = opened;
   let off = (): void => undefined;
   const stopped = new Promise<StopSignal>((resolve) => (off = onStopSignal(resolve)));
+  const leaveStrays = watchStrayFailures(log);
   try {
     for (const warning of program.config.warnings) log.warn(warning);
     const url = await program.listen();
@@ -42,10 +47,11 @@ async function serve(opened: Opened, options: LoadOptions): Promise<number> {
     await program.drain();
     return exitCodes.ok;
   } catch (thrown) {
-    console.error(explain(thrown, program.config));
+    console.error(await explain(thrown, program.config));
     return exitCodes.failed;
   } finally {
     await program.close();
+    leaveStrays();
     off();
   }
 }
@@ -83,10 +89,19 @@ function tokenLine(secret: string): string {
   return `  token   ${secret} (made for this start; set OPENCLAW_GATEWAY_TOKEN to choose your own)`;
 }
 
-function explain(thrown: unknown, { gateway }: Config): string {
+async function explain(thrown: unknown, { gateway }: Config): Promise<string> {
   const { code } = thrown as NodeJS.ErrnoException;
   const place = `${gateway.host}:${gateway.port}`;
-  if (code === "EADDRINUSE") return `Another program listens on ${place} already. Stop it, or choose another port with --port.`;
+  if (code === "EADDRINUSE") return `${await holderOf(gateway, place)}, or choose another port with --port.`;
   if (code === "EACCES") return `This user may not listen on ${place}. Choose a port above 1023 with --port.`;
   return `The gateway could not start: ${thrown instanceof Error ? withCauses(thrown) : String(thrown)}`;
+}
+
+/** Who has the port already, and how to get it from there. */
+async function holderOf({ host, port }: Config["gateway"], place: string): Promise<string> {
+  const { versionOfClawgate } = await import("./port-holder.ts");
+  const version = await versionOfClawgate(host, port);
+  if (version === undefined) return `Another program listens on ${place} already. Stop it`;
+  const url = addressOf({ host, port }, "http").origin;
+  return `A gateway, Clawgate ${version}, listens on ${place} already, and \`clawgate health --url ${url}\` asks it how it is. Stop it where it was started, with Ctrl-C or SIGTERM`;
 }

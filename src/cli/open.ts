@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { LoadOptions } from "../config/load.ts";
 import type { Program } from "../program.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { escapeUnseen } from "./log-line.ts";
 
 export interface Opened {
   readonly program: Program;
@@ -33,7 +34,10 @@ export async function openWith(config: Config, destination: DestinationStream | 
   const { pino } = await import("pino");
   const { openProgram } = await import("../program.ts");
   const log = destination
-    ? pino({ level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+    ? pino(
+        { level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, hooks: { streamWrite: escapeUnseen } },
+        destination,
+      )
     : pino({ level: "silent" });
   return { program: openProgram(config, log), log };
 }

@@ -26,6 +26,8 @@ export interface SessionSource {
   open(key: string, branches: boolean): Promise<OpenedSession>;
   /** Waits for the run that is at work on it. Resolves with the full key. */
   delete(key: string, signal: AbortSignal): Promise<string>;
+  /** The same, but the session stays, with nothing in it. */
+  reset(key: string, signal: AbortSignal): Promise<string>;
 }
 
 const pageSize = 1_000;
@@ -57,6 +59,7 @@ export function sessionsOfProgram({ keptSessions: kept }: Program): SessionSourc
       return { session, memory, messages: messages() };
     },
     delete: (key, signal) => kept.delete(mainPrincipal, key, signal),
+    reset: async (key, signal) => (await kept.reset(mainPrincipal, key, signal)).key,
   };
 }
 
@@ -90,18 +93,23 @@ export function sessionsOfGateway(client: GatewayClient): SessionSource {
       return { session: decodeSession(first.session), memory: first.memory ?? {}, messages: messages() };
     },
     async delete(key, signal) {
-      // Its end is the end of the connection, and of whatever is waited for.
-      const leave = (): void => client.terminate();
-      signal.addEventListener("abort", leave, { once: true });
-      try {
-        const { deleted, key: full } = await client.request("sessions.delete", { key });
-        if (!deleted) throw new GatewayFailure("not_found", `Somebody else has deleted ${full} already.`);
-        return full;
-      } finally {
-        signal.removeEventListener("abort", leave);
-      }
+      const { deleted, key: full } = await leaving(client, signal, client.request("sessions.delete", { key }));
+      if (!deleted) throw new GatewayFailure("not_found", `Somebody else has deleted ${full} already.`);
+      return full;
     },
+    reset: async (key, signal) => (await leaving(client, signal, client.request("sessions.reset", { key }))).key,
   };
+}
+
+/** The signal's end is the end of the connection, and of whatever is waited for. */
+async function leaving<T>(client: GatewayClient, signal: AbortSignal, answer: Promise<T>): Promise<T> {
+  const leave = (): void => client.terminate();
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await answer;
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }
 
 function decodeSession({ key, agentId, createdBy, createdAt, lastActivityAt, messageCount, bytes }: Schemas["Session"]): ShownSession {

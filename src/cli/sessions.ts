@@ -1,12 +1,12 @@
 /**
- * `clawgate sessions list | show | delete | export`: the kept sessions of all callers, through the gateway that runs or from the
- * database itself. A session that a gateway is at work on is deleted when its run is over.
+ * `clawgate sessions list | show | reset | delete | export`: the kept sessions of all callers, through the gateway that runs or from
+ * the database itself. A session that a gateway is at work on is emptied or deleted when its run is over.
  */
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import { atWork } from "./at-work.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { AccessFlags, SessionsDeleteFlags, SessionsExportFlags, SessionsListFlags, SessionsShowFlags } from "./flags.ts";
+import type { AccessFlags, SessionsExportFlags, SessionsListFlags, SessionsRemovalFlags, SessionsShowFlags } from "./flags.ts";
 import { describeMessage, describeSession, messageRecord, sessionLine, sessionRecord } from "./session-lines.ts";
 import { type SessionSource, sessionsOfGateway, sessionsOfProgram, type ShownSession } from "./session-source.ts";
 
@@ -55,15 +55,38 @@ async function exportOne(source: SessionSource, key: string): Promise<void> {
   for await (const message of messages) await print(JSON.stringify({ type: "message", session: session.key, ...messageRecord(message) }));
 }
 
-export async function deleteSession(key: string, flags: SessionsDeleteFlags): Promise<number> {
+export function deleteSession(key: string, flags: SessionsRemovalFlags): Promise<number> {
+  return remove(key, flags, {
+    verb: "delete",
+    question: ({ key: full, messageCount }) => `Delete ${full} with its ${messageCount} messages?`,
+    work: async (source, full, signal) => `Deleted ${await source.delete(full, signal)}`,
+  });
+}
+
+export function resetSession(key: string, flags: SessionsRemovalFlags): Promise<number> {
+  return remove(key, flags, {
+    verb: "reset",
+    question: ({ key: full, messageCount }) => `Delete the ${messageCount} messages in ${full}, and what is remembered in it?`,
+    work: async (source, full, signal) => `Reset ${await source.reset(full, signal)}`,
+  });
+}
+
+interface Removal {
+  readonly verb: string;
+  readonly question: (session: ShownSession) => string;
+  /** Resolves with what has been done, in words. */
+  readonly work: (source: SessionSource, key: string, signal: AbortSignal) => Promise<string>;
+}
+
+async function remove(key: string, flags: SessionsRemovalFlags, { verb, question, work }: Removal): Promise<number> {
   const { yes } = flags;
   if (!yes && !process.stdin.isTTY) {
-    console.error("Nobody is there to be asked: say --yes to delete a session without a question.");
+    console.error(`Nobody is there to be asked: say --yes to ${verb} a session without a question.`);
     return exitCodes.usage;
   }
   return withSessions(flags, async (source) => {
     const session = await source.find(key);
-    if (!yes && !(await confirm(`Delete ${session.key} with its ${session.messageCount} messages? [y/N] `))) {
+    if (!yes && !(await confirm(`${question(session)} [y/N] `))) {
       console.error("Nothing was deleted.");
       return exitCodes.failed;
     }
@@ -71,7 +94,7 @@ export async function deleteSession(key: string, flags: SessionsDeleteFlags): Pr
     const interrupt = (): void => stop.abort();
     process.once("SIGINT", interrupt);
     try {
-      console.log(`Deleted ${await source.delete(session.key, stop.signal)}`);
+      console.log(await work(source, session.key, stop.signal));
       return exitCodes.ok;
     } catch (thrown) {
       if (!stop.signal.aborted) throw thrown;

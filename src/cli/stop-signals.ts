@@ -1,20 +1,24 @@
 /**
  * Ctrl-C and `kill`: the first one asks a command to end, the next one ends it at once. Its children end with it either way.
- * And SIGHUP, for a command that is not to end by it.
+ * And SIGHUP: of a terminal that is closed, or for a command that is not to end by it.
  */
 import { closeSync, openSync } from "node:fs";
 import { isatty } from "node:tty";
 import { exitCodes } from "./exit-codes.ts";
 
-export type StopSignal = "SIGINT" | "SIGTERM";
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
-export const stoppedBy: { readonly [Signal in StopSignal]: number } = { SIGINT: exitCodes.interrupted, SIGTERM: exitCodes.terminated };
+export const stoppedBy: { readonly [Signal in StopSignal]: number } = {
+  SIGINT: exitCodes.interrupted,
+  SIGTERM: exitCodes.terminated,
+  SIGHUP: exitCodes.hungUp,
+};
 
 /** Of one Ctrl-C a process that npm started hears twice: from the terminal and from npm. */
 const echoMs = 300;
 
 /** `stop` is called once. Listens until what is returned is called: not before everything is closed. */
-export function onStopSignal(stop: (signal: StopSignal) => void): () => void {
+export function onStopSignal(stop: (signal: StopSignal) => void, signals: readonly StopSignal[] = ["SIGINT", "SIGTERM"]): () => void {
   let askedAt: number | undefined;
   const onSignal = (signal: StopSignal): void => {
     if (askedAt === undefined) {
@@ -25,8 +29,8 @@ export function onStopSignal(stop: (signal: StopSignal) => void): () => void {
       process.exit(stoppedBy[signal]);
     }
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  return () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
+  return () => signals.forEach((signal) => process.off(signal, onSignal));
 }
 
 /**

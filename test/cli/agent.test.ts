@@ -214,7 +214,17 @@ describe("a run that is stopped", () => {
     const started = await startCli([...withConfig, "--json", "--message", "hi", "--timeout", "0.5"], { folder: await folderFor(held.url) });
     const { code, stdout, stderr } = await started.result;
     expect({ code, stderr }).toEqual({ code: 2, stderr: "" });
-    expect(JSON.parse(stdout)).toMatchObject({ status: "aborted", text: "" });
+    const error = { message: "The run took longer than --timeout 0.5 s and was stopped.", code: "run_timeout" };
+    expect(JSON.parse(stdout)).toMatchObject({ status: "aborted", error });
+  });
+
+  test("by a terminal that is closed exits 129 and closes the provider's connection", async () => {
+    const held = await startHeldUpstream();
+    const started = await startCli([...withConfig, "--message", "hi"], { folder: await folderFor(held.url) });
+    const exchange = await held.next();
+    started.child.kill("SIGHUP");
+    await exchange.aborted;
+    expect(await started.result).toMatchObject({ code: 129, stdout: "" });
   });
 
   test("by Ctrl-C exits 130, after what came of the answer", async () => {

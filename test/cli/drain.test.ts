@@ -182,7 +182,7 @@ describe("a gateway that was told to stop does not wait", () => {
     const socket = connect({ host: hostname, port: Number(port) }).pause();
     socket.on("error", () => undefined);
     socket.write(
-      `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
     await stub.waitForRequest();
     let before = -1;

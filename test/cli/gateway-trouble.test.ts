@@ -103,6 +103,11 @@ describe("where a gateway should be", () => {
     expect(await ask(place)).toEqual({ code: 1, stdout: "", stderr: noGateway(place, "it says what no gateway says") });
     const other = await fakeGateway((socket) => socket.close(4000));
     expect(await ask(other)).toEqual({ code: 1, stdout: "", stderr: noGateway(other, "it closed the connection with 4000") });
+    const refusal = await fakeGateway((socket, { id }) => socket.send(JSON.stringify({ type: "res", id, ok: false })));
+    expect(await ask(refusal)).toEqual({ code: 1, stdout: "", stderr: noGateway(refusal, "it says what no gateway says") });
+    const challenge = JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "n", ts: 1 } });
+    const again = await fakeGateway((socket) => socket.send(challenge));
+    expect(await ask(again)).toEqual({ code: 1, stdout: "", stderr: noGateway(again, "it says what no gateway says") });
   });
 
   test("is the gateway, at another path", async () => {
@@ -139,7 +144,7 @@ describe("a secret", () => {
     const tokens = [{ name: "old", token: "the-old-one", expiresAt: "2020-01-01" }];
     const gateway = await startGateway({ gateway: { port: 0, auth: { mode: "token", token: testToken, tokens } } });
     const place = gateway.url.replace("http", "ws");
-    const how = "Give its token with --token or in OPENCLAW_GATEWAY_TOKEN.";
+    const how = "Give its token with --token or in OPENCLAW_GATEWAY_TOKEN. One that it made for its start is in its greeting.";
     const args = ["agent", "--url", gateway.url, "--message", "hi", "--json"];
     const errorOf = async (...more: string[]): Promise<unknown> => {
       const { code, stdout, stderr } = await runCli([...args, ...more]);
@@ -194,6 +199,24 @@ describe("a gateway that goes away in the middle", () => {
     expect(JSON.parse(stdout)).toMatchObject({ status: "failed", text: "Half", error: { code: "run_interrupted", message } });
   });
 
+  test.each<[string, (id: string) => string[]]>([
+    ["an answer to a run that has no run in it", (id) => [JSON.stringify({ type: "res", id, ok: true, payload: null })]],
+    ["an end without a result", (id) => [accepted(id), JSON.stringify({ type: "res", id, ok: true, payload: {} })]],
+    ["a refusal without a reason", (id) => [JSON.stringify({ type: "res", id, ok: false })]],
+    ["an event of nothing", (id) => [accepted(id), JSON.stringify({ type: "event", event: "agent", seq: 1 })]],
+    ["an event of a run that says nothing", (id) => [accepted(id), saying("").replace('{"delta":""}', "null")]],
+    ["what is no frame", (id) => [accepted(id), "Hello!"]],
+  ])("is a sentence when it says %s", async (_, frames) => {
+    const place = await fakeGateway((socket, { id, method }) => {
+      if (method === "connect") greet(socket, id);
+      else for (const frame of frames(id)) socket.send(frame);
+    });
+    const { code, stdout, stderr } = await ask(place);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    const message = `What the gateway at ws://${place} says makes no sense to this command: they may be of different versions.`;
+    expect([`${message}\n`, `${message} What became of the run r1 is not known.\n`]).toContain(stderr);
+  });
+
   test("is noticed when it does not even tick", async () => {
     const place = await fakeGateway((socket, { id, method }) => {
       if (method === "connect") greet(socket, id, { tickIntervalMs: 100 });
@@ -215,6 +238,25 @@ describe("a gateway that goes away in the middle", () => {
     await started.waitFor("stdout", "Half");
     started.child.kill("SIGINT");
     expect(await started.result).toEqual({ code: 130, stdout: "Half\n", stderr: "The run was aborted.\n" });
+  });
+
+  test("is named as stopping when it lets nobody in any more", async () => {
+    const error = {
+      message: "The gateway is stopping. Connect again when it is back.",
+      type: "server_error",
+      param: null,
+      code: "draining",
+    };
+    const server = createHttpServer();
+    server.on("upgrade", (_request, socket) => {
+      const body = JSON.stringify({ error });
+      socket.end(`HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    });
+    const place = await listen(server);
+    const { code, stdout } = await ask(place, "--json");
+    expect(code).toBe(1);
+    const message = `The gateway at ws://${place} is about to stop and takes no connections any more. Try again in a moment.`;
+    expect(JSON.parse(stdout)).toEqual({ status: "failed", error: { message, code: "draining" } });
   });
 
   test("says that it takes no more when it is about to stop", async () => {

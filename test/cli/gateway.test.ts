@@ -125,6 +125,21 @@ describe("a start that cannot be", () => {
     expect(stderr).toContain(`Another program listens on 127.0.0.1:${port} already. Stop it, or choose another port with --port.`);
   });
 
+  test("on a port that another gateway has says so, and how to ask that one", async () => {
+    const running = await startGateway({});
+    const { port } = new URL(running.url);
+    const { code, stdout, stderr } = await runCli(["gateway", "--port", port]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(
+      new RegExp(
+        `^A gateway, Clawgate \\S+, listens on 127\\.0\\.0\\.1:${port} already, and .clawgate health --url ${running.url}. asks it how it is\\. ` +
+          "Stop it where it was started, with Ctrl-C or SIGTERM, or choose another port with --port\\.$",
+        "m",
+      ),
+    );
+    await stop(running);
+  });
+
   test.each([
     ["--bind lan", ["--bind", "lan"], "other machines can reach this gateway, so it needs a secret"],
     ["--bind custom without an address", ["--bind", "custom"], "gateway.customBindHost"],

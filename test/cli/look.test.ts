@@ -1,6 +1,7 @@
 /** `clawgate health | agents | models | sessions` through a running gateway, and what of it there is without one. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { startHeldUpstream } from "../faces/held-upstream.ts";
 import { type CliResult, runCli, startCli } from "../support/cli.ts";
@@ -27,7 +28,7 @@ beforeAll(async () => {
     const { code } = await through(["agent", "--session-key", key, "--message", message]);
     expect(code).toBe(0);
   }
-}, 30_000);
+});
 
 const through = (args: readonly string[], token = testToken): Promise<CliResult> =>
   runCli([...args, "--url", gateway.url, "--token", token]);
@@ -70,6 +71,24 @@ describe("health", () => {
     const { code, stdout, stderr } = await runCli(["health", "--json", "--url", gone.url]);
     expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
     expect(JSON.parse(stdout)).toEqual({ status: "failed", error: { message, code: "gateway_unreachable" } });
+  });
+
+  test("says where the address is from that nobody answers at", async () => {
+    const gone = await startGateway();
+    await gone.close();
+    const folder = await makeFolder();
+    const port = Number(new URL(gone.url).port);
+    await writeFile(join(folder, "openclaw.json"), JSON.stringify({ gateway: { port } }));
+    await writeFile(join(folder, "plain.json"), "{}");
+    const said = async (config: string, env = {}): Promise<string> =>
+      (await runCli(["health", "--config", config], { folder, env })).stderr;
+    const listens = "a gateway that was started with another config, or before that was changed, listens elsewhere.\n";
+    expect(await said("openclaw.json")).toMatch(/^No gateway answers at ws:\S+ \(ECONNREFUSED\)\. Start one with /);
+    expect(await said("openclaw.json")).toContain(` The port is from gateway.port in ${join(folder, "openclaw.json")}: ${listens}`);
+    const env = { OPENCLAW_GATEWAY_PORT: String(port) };
+    expect(await said("plain.json", env)).toContain(` The port is from OPENCLAW_GATEWAY_PORT: ${listens}`);
+    const asked = await runCli(["agent", "--config", "openclaw.json", "--token", "any", "--message", "hi"], { folder });
+    expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining("The port is from gateway.port in ") });
   });
 
   test("exits 1 while the gateway is not ready", async () => {
@@ -127,6 +146,31 @@ describe("agents and models", () => {
   });
 });
 
+describe("what is refused is refused in the same words and with the same exit code through the gateway and in this process:", () => {
+  test.each([
+    ["an agent that is not there", ["agent", "--agent", "nobody", "--message", "hi"]],
+    ["a model that is not there", ["agent", "--model", "nowhere/none", "--message", "hi"]],
+    ["a session of an agent that is not there", ["agent", "--session-key", "agent:nobody:x", "--message", "hi"]],
+    ["a session of another agent", ["agent", "--agent", "beta", "--session-key", "agent:main:x", "--message", "hi"]],
+    ["a session key that is too long", ["agent", "--session-key", "x".repeat(2_000), "--message", "hi"]],
+    ["sessions of an agent that is not there", ["sessions", "list", "--agent", "nobody"]],
+  ])("%s", async (_, args) => {
+    const forms = args[0] === "agent" ? [args, [...args, "--json"]] : [args];
+    for (const form of forms) {
+      const [there, local] = [await through(form), await here(form)];
+      expect(there).toEqual(local);
+      expect(`${there.stdout}${there.stderr}`).not.toBe("");
+    }
+  });
+
+  test("an agent that a token may not use", async () => {
+    const args = ["agent", "--agent", "main", "--message", "hi"];
+    const there = await through(args, beta);
+    expect(there).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("main") });
+    expect(there).toEqual(await runCli([...args, "--config", gateway.configPath, "--as", "phone"]));
+  });
+});
+
 describe("sessions", () => {
   test.each([
     ["list"],
@@ -146,9 +190,9 @@ describe("sessions", () => {
   });
 
   test("that are not there are refused in the same words", async () => {
-    const stderr = "There is no session 'agent:main:nowhere' of yours. List the sessions to see which there are.\n";
+    const stderr = "There is no session 'agent:main:nowhere'. List the sessions to see which there are.\n";
     for (const ask of [through, here])
-      for (const args of [["show"], ["export"], ["delete", "--yes"]])
+      for (const args of [["show"], ["export"], ["delete", "--yes"], ["reset", "--yes"]])
         expect(await ask(["sessions", ...args, "nowhere"])).toEqual({ code: 1, stdout: "", stderr });
   });
 
@@ -159,6 +203,27 @@ describe("sessions", () => {
     expect(stdout).toContain("agent:beta:mine\n  agent   beta\n  begun ");
     expect(stdout).toContain("\nassistant:\n6 * 7 = 42.\n");
     expect(await through(["sessions", "list"])).toEqual(good(/agent:beta:mine {2}of phone\n/));
+  });
+
+  test("are emptied in the same words, and stay", async () => {
+    for (const ask of [through, here]) {
+      await ask(["agent", "--session-key", "notes", "--message", "Remember that my city is Seoul"]);
+      expect(await ask(["sessions", "reset", "notes", "--yes"])).toEqual(good("Reset agent:main:notes\n"));
+      const { stdout } = await ask(["sessions", "show", "notes", "--json"]);
+      expect(JSON.parse(stdout)).toMatchObject({ key: "agent:main:notes", memory: {}, messages: [] });
+      expect(await ask(["sessions", "reset", "notes"])).toMatchObject({ code: 64, stdout: "" });
+    }
+  });
+
+  test("of others can be neither emptied nor deleted with a token", async () => {
+    for (const command of ["reset", "delete"]) {
+      const { code, stderr } = await through(["sessions", command, "agent:main:kitchen", "--yes"], beta);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: "There is no session 'agent:main:kitchen' of yours. List the sessions to see which there are.\n",
+      });
+    }
+    expect((await here(["sessions", "show", "kitchen"])).stdout).toContain("  memory  city: Seoul\n");
   });
 
   test("are read page by page, however many there are", async () => {
@@ -187,7 +252,10 @@ describe("sessions", () => {
     const { keptSessions } = busy.program;
     const asked = jest.spyOn(keptSessions, "delete");
     const [stopped, waiting] = [await startCli(remove), await startCli(remove)];
-    while (asked.mock.calls.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    while (asked.mock.calls.length < 2) {
+      expect([stopped.child.exitCode, waiting.child.exitCode]).toEqual([null, null]);
+      await sleep(5);
+    }
     stopped.child.kill("SIGINT");
     expect(await stopped.result).toEqual({ code: 130, stdout: "", stderr: "Nothing was deleted.\n" });
     exchange.say("2");

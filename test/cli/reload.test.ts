@@ -1,7 +1,6 @@
 /** `clawgate gateway` while somebody edits its config: what it takes up, what it refuses, and what it says of it. */
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { startHeldUpstream } from "../faces/held-upstream.ts";
 import { onProvider, providerKey } from "../faces/provider.ts";
@@ -12,6 +11,7 @@ interface Running extends CliProcess {
   readonly banner: string;
   readonly url: string;
   readonly folder: string;
+  readonly configPath: string;
   /** Puts this into the config file, all at once. */
   edit(content: object | string): Promise<void>;
   /** Resolves with the log once it has this many lines with this message. */
@@ -29,7 +29,11 @@ async function startGateway(config: object | undefined, options: CliOptions & { 
   await started.waitFor("stdout", "Clawgate listens on ");
   const banner = await started.waitFor("stdout", "\n");
   let stderr = "";
-  started.child.stderr!.on("data", (text: string) => (stderr += text));
+  const wake: (() => void)[] = [];
+  started.child.stderr!.on("data", (text: string) => {
+    stderr += text;
+    for (const look of wake.splice(0)) look();
+  });
   stderr = await started.waitFor("stderr", "");
   const linesWith = (msg: string) => parse(stderr).filter((line) => line["msg"] === msg);
   return {
@@ -37,9 +41,10 @@ async function startGateway(config: object | undefined, options: CliOptions & { 
     banner,
     url: /listens on (\S+)/.exec(banner)?.[1] as string,
     folder,
+    configPath: path,
     edit: (content) => write(path, content),
     logged: async (msg, count = 1) => {
-      while (linesWith(msg).length < count) await nextTurn();
+      while (linesWith(msg).length < count) await new Promise<void>((resolve) => wake.push(resolve));
       return linesWith(msg);
     },
     end: async () => {
@@ -73,6 +78,10 @@ const status = async ({ url }: Running, token: string, path = "/v1/models"): Pro
 
 const applied = "config applied";
 const refused = "the config is wrong, and the last good one stays";
+const gone = "the config file is gone, and the last good config stays";
+const unchanged = "the config was read again, and nothing in it has changed";
+const usable = "the config can be used again, and nothing in it has changed";
+const asked = "SIGHUP: the config is read again";
 
 describe("an edit of the config", () => {
   test("applies when the file is saved: a rotated token is refused from then on", async () => {
@@ -80,7 +89,7 @@ describe("an edit of the config", () => {
     expect(await status(gateway, "first-token")).toBe(200);
     await gateway.edit(config({ token: "second-token" }));
     const [line] = await gateway.logged(applied);
-    expect(line).toMatchObject({ level: 30, config: join(gateway.folder, ".openclaw/openclaw.json") });
+    expect(line).toMatchObject({ level: 30, config: gateway.configPath, changed: ["gateway"] });
     expect([await status(gateway, "first-token"), await status(gateway, "second-token")]).toEqual([401, 200]);
     expect(await gateway.end()).not.toMatch(/(first|second)-token/);
   });
@@ -89,7 +98,7 @@ describe("an edit of the config", () => {
     const gateway = await startGateway(config({ token: "${MY_TOKEN}" }), { env: { MY_TOKEN: "of-the-variable" } });
     await gateway.edit(config({ token: "${MY_TOKEN}" }, { shutdownGraceMs: 1 }));
     gateway.child.kill("SIGHUP");
-    await gateway.logged("SIGHUP: the config is read again");
+    await gateway.logged(asked);
     await gateway.logged(applied);
     expect(await status(gateway, "of-the-variable")).toBe(200);
     await gateway.end();
@@ -138,6 +147,30 @@ describe("an edit of the config", () => {
     expect(await gateway.end()).not.toContain("new-password");
   });
 
+  test("says so once for each change, whatever else is edited", async () => {
+    const gateway = await startGateway(config({ token: "first-token" }));
+    const withDatabase = (database: string, token: string) => ({ ...config({ token }), session: { database } });
+    await gateway.edit(withDatabase("other.db", "first-token"));
+    await gateway.logged("this change of the config needs a restart");
+    await gateway.edit(withDatabase("other.db", "second-token"));
+    await gateway.logged(applied);
+    expect(await gateway.logged("this change of the config needs a restart")).toHaveLength(1);
+    await gateway.edit(withDatabase("third.db", "second-token"));
+    expect(await gateway.logged("this change of the config needs a restart", 2)).toHaveLength(2);
+    expect(await gateway.end()).not.toMatch(/(other|third)\.db/);
+  });
+
+  test("names the sections that have changed, and none for a file that was only written in another way", async () => {
+    const first = { ...config({ token: "first-token" }), agents: { defaults: { model: "builtin/offline" } } };
+    const gateway = await startGateway({ ...first, log: { level: "debug" } });
+    await gateway.logged(unchanged);
+    await gateway.edit(JSON.stringify({ log: { level: "debug" }, ...first }, undefined, 4));
+    expect((await gateway.logged(unchanged, 2))[1]).toMatchObject({ level: 20, config: gateway.configPath });
+    await gateway.edit({ ...first, agents: { entries: { main: {}, beta: {} } }, session: { maxQueued: 3 } });
+    expect(await gateway.logged(applied)).toMatchObject([{ changed: ["agents", "session", "log"] }]);
+    await gateway.end();
+  });
+
   test("of log.level shows in the lines that follow", async () => {
     const gateway = await startGateway({ ...config({ token: "first-token" }), log: { level: "warn" } });
     await gateway.edit({ ...config({ token: "second-token" }), log: { level: "info" } });
@@ -145,6 +178,52 @@ describe("an edit of the config", () => {
     await status(gateway, "second-token", "/v1/models");
     expect((await gateway.logged("request")).length).toBeGreaterThan(0);
     await gateway.end();
+  });
+});
+
+describe("SIGHUP", () => {
+  test("is answered in the log when nothing has changed, too", async () => {
+    const gateway = await startGateway(config({ token: "first-token" }));
+    gateway.child.kill("SIGHUP");
+    expect(await gateway.logged(unchanged)).toMatchObject([{ level: 30, config: gateway.configPath }]);
+    await gateway.end();
+  });
+
+  test("a hundred times in a row has the config read, and harms nothing", async () => {
+    const gateway = await startGateway(config({ token: "first-token" }));
+    await gateway.edit(config({ token: "second-token" }));
+    for (let n = 0; n < 100; n++) gateway.child.kill("SIGHUP");
+    await gateway.logged(applied);
+    gateway.child.kill("SIGHUP");
+    await gateway.logged(unchanged);
+    expect(await status(gateway, "second-token")).toBe(200);
+    expect((await gateway.logged(applied)).length).toBe(1);
+    await gateway.end();
+  });
+});
+
+describe("a config file that is gone", () => {
+  test.each([
+    ["where a config is looked for", []],
+    ["that the command line names", ["--config", ".openclaw/openclaw.json"]],
+  ])("%s leaves everything as it is, also on SIGHUP, until there is one again", async (_, args) => {
+    const log = { level: "debug" };
+    const gateway = await startGateway({ ...config({ token: "first-token" }), log }, { args });
+    // It has been seen once.
+    await gateway.logged(unchanged);
+    await rm(gateway.configPath);
+    expect(await gateway.logged(gone)).toMatchObject([{ level: 40, config: gateway.configPath }]);
+    gateway.child.kill("SIGHUP");
+    await gateway.logged(gone, 2);
+    expect(await status(gateway, "first-token")).toBe(200);
+    await gateway.edit({ ...config({ token: "first-token" }), log });
+    await gateway.logged(usable);
+    await rm(gateway.configPath);
+    await gateway.logged(gone, 3);
+    await gateway.edit(config({ token: "second-token" }));
+    await gateway.logged(applied);
+    expect([await status(gateway, "first-token"), await status(gateway, "second-token")]).toEqual([401, 200]);
+    expect(await gateway.end()).not.toMatch(/token {3}/);
   });
 });
 
@@ -158,6 +237,7 @@ describe("an edit that is wrong", () => {
       /openclaw\.json: gateway\.auth\.token: .*NO_SUCH_VARIABLE/,
     ],
     ["a model that is none", { agents: { defaults: { model: "nowhere/model" } } }, /openclaw\.json: agents\.defaults\.model: /],
+    ["more in it than any config has", "/".repeat(1024 * 1024 + 1), /openclaw\.json: it has 1048577 bytes, and a config may have 1048576/],
     ["nothing in it", "", /openclaw\.json:1:1: not valid JSON5/],
   ])("with %s changes nothing, and the log says where it is", async (_, content, problem) => {
     const gateway = await startGateway(config({ token: "first-token" }));
@@ -169,6 +249,25 @@ describe("an edit that is wrong", () => {
     await gateway.logged(applied);
     expect(await status(gateway, "third-token")).toBe(200);
     expect(await gateway.end()).not.toMatch(/new-secret|(first|third)-token/);
+  });
+
+  test("and is taken back is said to be good again", async () => {
+    const gateway = await startGateway(config({ token: "first-token" }));
+    await gateway.edit(config({ tokn: "first-token" }));
+    await gateway.logged(refused);
+    await gateway.edit(config({ token: "first-token" }));
+    expect(await gateway.logged(usable)).toMatchObject([{ level: 30, config: gateway.configPath }]);
+    await gateway.end();
+  });
+
+  test("with a folder in its place, which nobody can read, changes nothing", async () => {
+    const gateway = await startGateway(config({ token: "first-token" }));
+    await rm(gateway.configPath);
+    await mkdir(gateway.configPath);
+    const [line] = await gateway.logged(refused);
+    expect(line).toMatchObject({ level: 50, problems: [expect.stringMatching(/openclaw\.json: it is a folder/)] });
+    expect(await status(gateway, "first-token")).toBe(200);
+    await gateway.end();
   });
 });
 

@@ -28,7 +28,7 @@ beforeAll(async () => {
   await writeFile(join(folder, "openclaw.json"), JSON.stringify({ agents }));
   await talk("kitchen", "Remember that my city is Seoul");
   await talk("agent:beta:민지", "what is 6 * 7?");
-}, 30_000);
+});
 
 const time = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`;
 
@@ -97,7 +97,7 @@ describe("show", () => {
     expect(await sessions("show", "nowhere")).toEqual({
       code: 1,
       stdout: "",
-      stderr: "There is no session 'agent:main:nowhere' of yours. List the sessions to see which there are.\n",
+      stderr: "There is no session 'agent:main:nowhere'. List the sessions to see which there are.\n",
     });
   });
 });
@@ -146,6 +146,16 @@ describe("delete", () => {
     expect((await sessions("show", "kitchen")).code).toBe(0);
   });
 
+  test("is no guess at what else was meant", async () => {
+    for (const command of ["clear", "deleet", "reste", "remove"]) {
+      expect(await sessions(command, "kitchen", "--yes")).toEqual({
+        code: 64,
+        stdout: "",
+        stderr: `error: unknown command '${command}'\n(run 'clawgate sessions --help' to see what there is)\n`,
+      });
+    }
+  });
+
   test("with --yes deletes the session with its memory", async () => {
     await talk("short-lived", "Remember that my city is Busan");
     expect(await sessions("delete", "short-lived", "--yes")).toEqual({ code: 0, stdout: "Deleted agent:main:short-lived\n", stderr: "" });
@@ -173,7 +183,7 @@ describe("delete", () => {
     expect((await second).status).toBe(200);
     expect(await deleting.result).toEqual({ code: 0, stdout: "Deleted agent:main:shared\n", stderr: "" });
     expect((await gateway.get("/v1/sessions/shared")).status).toBe(404);
-  }, 30_000);
+  });
 });
 
 /** For a session that this process is at work on. */

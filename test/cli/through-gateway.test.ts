@@ -133,7 +133,7 @@ describe("a run through a gateway is stopped there", () => {
     const second = await slow("--session-key", "busy");
     const client = await RpcClient.connect(gateway.url);
     const waiting = async (): Promise<number> => (await client.request("status", {})).runs.waiting;
-    while ((await waiting()) === 0);
+    while ((await waiting()) === 0) expect(second.child.exitCode).toBeNull();
     second.child.kill("SIGINT");
     expect(await second.result).toEqual({ code: 130, stdout: "", stderr: "The run was aborted.\n" });
     exchange.say("Mine.");
@@ -143,14 +143,23 @@ describe("a run through a gateway is stopped there", () => {
   });
 
   test("by --timeout, with exit code 2", async () => {
-    const started = await slow("--timeout", "0.7");
+    // Long enough to reach the model on a machine that has other things to do: the time counts from the command's start.
+    const started = await slow("--timeout", "6");
     const exchange = await held.next();
     await exchange.aborted;
     expect(await started.result).toEqual({
       code: 2,
       stdout: "",
-      stderr: "The run took longer than --timeout 0.7 s and was stopped.\n",
+      stderr: "The run took longer than --timeout 6 s and was stopped.\n",
     });
+  });
+
+  test("because the terminal was closed, with exit code 129", async () => {
+    const started = await slow();
+    const exchange = await held.next();
+    started.child.kill("SIGHUP");
+    await exchange.aborted;
+    expect(await started.result).toMatchObject({ code: 129, stdout: "" });
   });
 
   test("by SIGTERM, with exit code 143 and an object", async () => {
@@ -160,7 +169,8 @@ describe("a run through a gateway is stopped there", () => {
     await exchange.aborted;
     const { code, stdout, stderr } = await started.result;
     expect({ code, stderr }).toEqual({ code: 143, stderr: "" });
-    expect(JSON.parse(stdout)).toMatchObject({ status: "aborted", agentId: "slow", model: "held/any", text: "" });
+    const error = { message: "The run was aborted.", code: "run_aborted" };
+    expect(JSON.parse(stdout)).toMatchObject({ status: "aborted", agentId: "slow", model: "held/any", text: "", error });
   });
 
   test("because nobody reads the output any more", async () => {
@@ -227,6 +237,15 @@ describe("which gateway", () => {
     });
   });
 
+  test("may be named by its address alone, and by the one that OpenAI clients are given", async () => {
+    const { host } = new URL(gateway.url);
+    for (const url of [host, `localhost:${gateway.url.split(":").at(-1)}`, `http://${host}/v1`, `ws://${host}/v1/`]) {
+      stub.reply({ text: "Here." });
+      const args = ["agent", "--url", url, "--token", testToken, "--message", "hi"];
+      expect(await runCli(args)).toEqual({ code: 0, stdout: "Here.\n", stderr: "" });
+    }
+  });
+
   test("of this machine is sent the config's secret, and any the environment's", async () => {
     stub.reply({ text: "One." }, { text: "Two." });
     expect(await runCli(["agent", "--url", gateway.url, "--config", gateway.configPath, "--message", "hi"])).toMatchObject({ code: 0 });
@@ -279,7 +298,12 @@ describe("flags that exclude each other are a wrong command line, exit 64:", () 
     ["--local and --token", ["--local", "--token", "x"], "--local asks no gateway"],
     ["--as and --url", ["--as", "main", "--url", "ws://127.0.0.1:1"], "--as needs no secret and runs in this process only."],
     ["--as and --token", ["--as", "main", "--token", "x"], "--as needs no secret and runs in this process only."],
-    ["a --url that is none", ["--url", "127.0.0.1:18789"], "--url must be the address of a gateway"],
+    ["a --url that is none", ["--url", "127.0.0.1:port"], "--url must be the address of a gateway"],
+    [
+      "a --url elsewhere that does not say how",
+      ["--url", "gateway.example:18789"],
+      "such as ws://127.0.0.1:18789 or wss://gateway.example",
+    ],
     ["a --url of something else", ["--url", "ftp://127.0.0.1/"], "--url must be the address of a gateway"],
     ["a --url with a name in it", ["--url", "ws://ada:secret@127.0.0.1/"], "--url must be the address of a gateway"],
   ])("%s", async (_, args, words) => {

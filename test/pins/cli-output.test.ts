@@ -129,6 +129,9 @@ Commands:
   help [command]          display help for command
   list [options]          List the sessions of all callers, the one that was
                           active last first.
+  reset [options] <key>   Empty a session: it stays, without its messages and
+                          its memory. One at work is emptied when its run is
+                          over.
   show [options] <key>    Print a session: whose it is, what is remembered in
                           it, its messages.
 

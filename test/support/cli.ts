@@ -20,6 +20,8 @@ export interface CliOptions {
   readonly env?: { readonly [name: string]: string };
   /** For standard input, which is empty without it. */
   readonly input?: string | Buffer;
+  /** A command that runs the one it is given, in its own place: `prlimit --nofile=64`. */
+  readonly through?: readonly string[];
 }
 
 export interface CliResult {
@@ -44,10 +46,14 @@ afterAll(async () => {
   await Promise.all([...running].map(({ result }) => result));
 });
 
-export async function startCli(args: readonly string[], { folder, env = {}, input = "" }: CliOptions = {}): Promise<CliProcess> {
+export async function startCli(
+  args: readonly string[],
+  { folder, env = {}, input = "", through = [] }: CliOptions = {},
+): Promise<CliProcess> {
   if (!existsSync(build)) throw new Error("There is no build to test: run `npm run build` first.");
   const home = folder ?? (await makeFolder());
-  const child = spawn(process.execPath, [command, ...args], {
+  const [program = "", ...rest] = [...through, process.execPath, command, ...args];
+  const child = spawn(program, rest, {
     cwd: home,
     env: { PATH: process.env["PATH"], HOME: home, CLAWGATE_OLLAMA: "off", ...env },
     stdio: "pipe",
