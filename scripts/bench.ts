@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --quick] [-- --only abcdefgh]`: the built gateway against baselines in the same run, printed as ratios.
+ * `npm run bench [-- --quick] [-- --only abcdefghij]`: the built gateway against baselines in the same run, printed as ratios.
  *
  * A bench is no test: a missed target is printed and the exit code stays 0; it is 1 when a server failed or a reply was
  * wrong. It deliberately keeps no results: numbers of different machines or days do not compare.
@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { cliStart } from "./bench/cli-start.ts";
 import { cpuTicks, memoryMb } from "./server-process.ts";
 import { formatResult, formatTarget, round, type ScenarioResult } from "./bench/report.ts";
+import { idleConnections } from "./bench/idle-connections.ts";
 import { chunkCpu } from "./bench/chunk-cpu.ts";
 import { builtinModel, coldStart, firstToken, longStream, throughStub, twoTurns, warmUp } from "./bench/scenarios.ts";
 import { sessionCost } from "./bench/session-cost.ts";
@@ -18,7 +19,7 @@ import { startSubjects, writeConfig, type Subjects } from "./bench/subjects.ts";
 import { idleSince } from "./bench/throughput.ts";
 
 const { values: flags } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "abcdefghi" }, "cpu-prof": { type: "string" } },
+  options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "abcdefghij" }, "cpu-prof": { type: "string" } },
 });
 const effort = flags.quick
   ? {
@@ -28,6 +29,7 @@ const effort = flags.quick
       cliRounds: 3,
       chunks: { rounds: 3, streams: 16 },
       sessions: { rounds: 3, sessions: 12 },
+      connections: 200,
     }
   : {
       throughput: { rounds: 5, seconds: 1.2 },
@@ -36,6 +38,7 @@ const effort = flags.quick
       cliRounds: 7,
       chunks: { rounds: 7, streams: 32 },
       sessions: { rounds: 9, sessions: 48 },
+      connections: 1000,
     };
 
 async function run(subjects: Subjects): Promise<ScenarioResult[]> {
@@ -49,6 +52,7 @@ async function run(subjects: Subjects): Promise<ScenarioResult[]> {
     g: () => twoTurns(subjects, effort.throughput),
     h: () => chunkCpu(subjects, effort.chunks),
     i: () => sessionCost(subjects, effort.sessions),
+    j: () => idleConnections(subjects.stub.url, effort.connections, { ...effort.throughput, rounds: 2 * effort.throughput.rounds }),
   };
   const results: ScenarioResult[] = [];
   await warmUp(subjects, flags.quick ? 0.5 : 1.5);

@@ -153,6 +153,7 @@ function mask(output: string, { folder, address, token }: Stage): string {
     .replaceAll(/\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/g, "3f2b8a54-7c1e-4d09-9b6a-0e5d2c81f7a4")
     .replaceAll(/\b[\da-f]{32}\b/g, "9d1c04e7b5a84f6c8e23a71f60bd9c52")
     .replaceAll(/"created":\d+/g, '"created":1767225600')
+    .replaceAll(/"timestamp":\d{13}/g, '"timestamp":1767225600000')
     .replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "2026-01-01T00:00:00.000Z")
     .replaceAll(/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ/g, "2026-01-01 00:00:00Z")
     .replaceAll(/^Date: .*$/gim, "Date: Thu, 01 Jan 2026 00:00:00 GMT")

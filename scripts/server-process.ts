@@ -10,6 +10,8 @@ export interface ServerProcess {
   readonly url: string;
   /** SIGTERM, then SIGKILL when it takes longer than five seconds. Resolves with the exit code, `null` after a SIGKILL. */
   stop(): Promise<number | null>;
+  /** Resolves with what it prints next. */
+  ask(signal: NodeJS.Signals): Promise<string>;
 }
 
 export interface StartOptions {
@@ -64,7 +66,13 @@ export async function startServer(
     await stop();
     throw error;
   });
-  return { pid: child.pid ?? 0, url, stop };
+  const ask = (signal: NodeJS.Signals): Promise<string> =>
+    new Promise((resolve, reject) => {
+      child.stdout?.once("data", resolve);
+      child.once("exit", () => reject(new Error(`node ${args.join(" ")} ended.\n${output}`)));
+      child.kill(signal);
+    });
+  return { pid: child.pid ?? 0, url, stop, ask };
 }
 
 /** The environment without what would make the gateway another one than a newcomer's: keys, providers, proxies, its own variables. */

@@ -151,6 +151,7 @@ async function checkPages({ url, pid }: ServerProcess): Promise<void> {
   const pages = {
     "/healthz": "application/json",
     "/readyz": "application/json",
+    "/metrics": "text/plain; version=0.0.4",
     "/openapi.json": "application/json",
     "/docs": "text/html",
   };

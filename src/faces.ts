@@ -23,6 +23,7 @@ import { KeptCompletions } from "./service/kept-completions.ts";
 import { RunDirectory } from "./service/run-directory.ts";
 import type { RunFeed } from "./service/run-feed.ts";
 import type { RunHistory } from "./service/run-history.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /** How long the end waits for callers to take what they were told. */
 const farewellMs = 500;
@@ -43,6 +44,7 @@ interface OpenFaces {
   readonly http: HttpFace;
   readonly rpc: RpcFace;
   readonly auth: AuthService;
+  readonly telemetry: Telemetry;
   readonly addressBehind: (trustedProxies: readonly string[]) => ClientAddress;
 }
 
@@ -69,22 +71,27 @@ export class Faces {
     const { routeUpgrades } = await import("./http/upgrade.ts");
     const { openRpcFace } = await import("./rpc/face.ts");
     const { AuthService } = await import("./service/auth-service.ts");
+    const { Telemetry } = await import("./telemetry/telemetry.ts");
     const { gateway } = first.config;
     const auth = new AuthService(gateway.auth);
     const contractDocument = await readJson<{ [key: string]: unknown }>(contractPath);
+    const connections = (): number => this.#open?.rpc.connections ?? 0;
+    const telemetry = await Telemetry.open(feed, first, { connections, version: packageVersion });
     const setup = this.#setupOf(first);
-    const http = await openHttpFace({ contractDocument, docsPagePath, auth, log }, setup);
+    const metrics = () => telemetry.metrics();
+    const http = await openHttpFace({ contractDocument, docsPagePath, metrics, auth, observer: telemetry, log }, setup);
     const rpc = openRpcFace({
       ...setup,
       addressOf: clientAddressBehind(gateway.trustedProxies),
       auth,
       runFeed: feed,
+      onAnswered: (method, code) => telemetry.rpcAnswered(method, code),
       document: await readJson<RpcDocument>(rpcContractPath),
       log,
       limits: rpcLimits,
     });
     routeUpgrades(http.server, (req, socket, head, refuse) => rpc.accept(req, socket, head, refuse));
-    this.#open = { http, rpc, auth, addressBehind: clientAddressBehind };
+    this.#open = { http, rpc, auth, telemetry, addressBehind: clientAddressBehind };
     http.server.listen(gateway.port, gateway.host);
     await once(http.server, "listening");
     return urlOf(http.server);
@@ -93,9 +100,10 @@ export class Faces {
   /** What comes from now on is answered by `next`. Connections of secrets that are no more end at once. */
   configure(next: Generation): void {
     if (!this.#open) return;
-    const { http, rpc, auth, addressBehind } = this.#open;
+    const { http, rpc, auth, telemetry, addressBehind } = this.#open;
     const setup = this.#setupOf(next);
     auth.configure(setup.config.auth);
+    telemetry.configure(next);
     http.configure(setup);
     rpc.configure({ ...setup, addressOf: addressBehind(setup.config.trustedProxies) });
     rpc.closeWhere((principal) => !auth.stillHolds(principal), closedForRights, "the token is no longer valid");
@@ -116,11 +124,12 @@ export class Faces {
 
   async close(): Promise<void> {
     if (!this.#open) return;
-    const { http, rpc } = this.#open;
+    const { http, rpc, telemetry } = this.#open;
     await rpc.drain();
     http.server.closeIdleConnections();
     await Promise.race([this.#closed, sleep(farewellMs, undefined, { ref: false })]);
     http.server.closeAllConnections();
+    await telemetry.close();
   }
 
   #setupOf({ config, agents, models, runs, keptSessions }: Generation) {

@@ -55,9 +55,9 @@ export interface Program {
 
 /** What became of another configuration. */
 export interface Applied {
-  /** `false`: everything is as it was. */
-  readonly isNew: boolean;
-  /** Keys that are as they were, because another value needs a restart. */
+  /** The sections of the file, by their top-level keys, that are others now. None: everything is as it was. */
+  readonly changed: readonly string[];
+  /** Keys that are as they were, because another value needs a restart. Each change is named once. */
   readonly unchanged: readonly string[];
 }
 
@@ -75,6 +75,8 @@ class OpenProgram implements Program {
   readonly #faces: Faces;
   readonly #retention: Retention;
   #current: Generation;
+  /** The configuration that was asked for last, be it that parts of it need a restart. */
+  #wanted: Config;
   /** The current one, and earlier ones whose runs have not ended yet. */
   readonly #generations = new Set<Generation>();
   #isStopping = false;
@@ -100,6 +102,7 @@ class OpenProgram implements Program {
       toolServers: new McpServerPool({ clientVersion: packageVersion, log }),
       log,
     };
+    this.#wanted = config;
     this.#current = new Generation(config, this.#shared);
     this.#generations.add(this.#current);
     const { turns } = this.#current;
@@ -144,8 +147,12 @@ class OpenProgram implements Program {
   }
 
   apply(wanted: Config): Applied {
-    const { next, unchanged } = whileRunning(this.config, wanted);
-    if (this.#isStopping || isDeepStrictEqual(next, this.config)) return { isNew: false, unchanged };
+    if (this.#isStopping) return { changed: [], unchanged: [] };
+    const unchanged = restartKeysOf(this.config, wanted, this.#wanted);
+    this.#wanted = wanted;
+    const next = whileRunning(this.config, wanted);
+    const changed = changedSections(this.config, next);
+    if (changed.length === 0) return { changed, unchanged };
     const previous = this.#current;
     this.#current = new Generation(next, this.#shared, previous);
     this.#generations.add(this.#current);
@@ -154,7 +161,7 @@ class OpenProgram implements Program {
     this.#retention.limit(next.session.retention);
     this.#faces.configure(this.#current);
     void this.#retire(previous);
-    return { isNew: true, unchanged };
+    return { changed, unchanged };
   }
 
   async drain(): Promise<void> {
@@ -199,26 +206,54 @@ class OpenProgram implements Program {
   }
 }
 
-/** What of `wanted` can be had without a restart, and which keys cannot. */
-function whileRunning(running: Config, wanted: Config): { next: Config; unchanged: readonly string[] } {
-  const { gateway, session } = running;
-  // One mode's secrets say nothing about who may call in another one.
-  const keepsAuth = gateway.auth.mode !== wanted.gateway.auth.mode;
-  const fixed: readonly [key: string, isChanged: boolean][] = [
-    ["gateway.port", gateway.port !== wanted.gateway.port],
-    ["gateway.bind", gateway.host !== wanted.gateway.host],
-    ["gateway.auth.mode", keepsAuth],
-    ["gateway.auth.tokens", keepsAuth && !isDeepStrictEqual(gateway.auth.tokens, wanted.gateway.auth.tokens)],
-    ["gateway.auth.rateLimit", keepsAuth && !isDeepStrictEqual(gateway.auth.rateLimit, wanted.gateway.auth.rateLimit)],
-    ["session.database", session.database !== wanted.session.database],
-  ];
+/** What of `wanted` can be had without a restart. */
+function whileRunning({ gateway, session }: Config, wanted: Config): Config {
   // A secret that was made up at start is still the one that was printed then.
   const isMadeUp = gateway.auth.isGenerated && wanted.gateway.auth.isGenerated;
   const wantedAuth = isMadeUp ? { ...wanted.gateway.auth, secret: gateway.auth.secret! } : wanted.gateway.auth;
-  const next = {
+  // One mode's secrets say nothing about who may call in another one.
+  const auth = gateway.auth.mode === wanted.gateway.auth.mode ? wantedAuth : gateway.auth;
+  return {
     ...wanted,
-    gateway: { ...wanted.gateway, port: gateway.port, host: gateway.host, auth: keepsAuth ? gateway.auth : wantedAuth },
+    gateway: { ...wanted.gateway, port: gateway.port, host: gateway.host, auth },
     session: { ...wanted.session, database: session.database },
   };
-  return { next, unchanged: fixed.filter(([, isChanged]) => isChanged).map(([key]) => key) };
+}
+
+/** The keys with which `wanted` differs from what runs in a way that needs a restart, but for what `before` has asked for already. */
+function restartKeysOf(running: Config, wanted: Config, before: Config): readonly string[] {
+  const valuesOf = ({ gateway: { port, host, auth }, session }: Config): { [key: string]: unknown } => ({
+    "gateway.port": port,
+    "gateway.bind": host,
+    "gateway.auth.mode": auth.mode,
+    ...(wanted.gateway.auth.mode === running.gateway.auth.mode
+      ? {}
+      : { "gateway.auth.tokens": auth.tokens, "gateway.auth.rateLimit": auth.rateLimit }),
+    "session.database": session.database,
+  });
+  const [now, then, next] = [valuesOf(running), valuesOf(before), valuesOf(wanted)];
+  return Object.keys(next).filter((key) => !isDeepStrictEqual(next[key], now[key]) && !isDeepStrictEqual(next[key], then[key]));
+}
+
+/** Of what the program is made from: a file that was only touched, or says the same in another way, changes nothing. */
+function changedSections(before: Config, after: Config): readonly string[] {
+  const valuesOf = ({
+    gateway,
+    agents,
+    runs,
+    defaultModel,
+    providers,
+    mcpServers,
+    session,
+    log,
+  }: Config): { [section: string]: unknown } => ({
+    gateway,
+    agents: [agents.map((agent) => ({ ...agent, createdAt: 0 })), runs, defaultModel],
+    models: providers,
+    mcp: mcpServers,
+    session,
+    log,
+  });
+  const [then, now] = [valuesOf(before), valuesOf(after)];
+  return Object.keys(now).filter((section) => !isDeepStrictEqual(now[section], then[section]));
 }

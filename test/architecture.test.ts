@@ -73,10 +73,11 @@ const rules: { readonly [room: string]: { readonly values: readonly string[]; re
   store: { values: ["domain"], types: ["config"] },
   service: { values: ["domain", "runtime"], types: ["config"] },
   http: { values: ["domain", "service"], types: ["config", "generated"] },
+  telemetry: { values: ["domain"], types: ["config", "http", "service"] },
   rpc: { values: ["domain", "service"], types: ["config", "generated"] },
   cli: { values: ["domain", "service", "config", "program.ts"], types: ["generated"] },
   "generation.ts": { values: ["config", "domain", "model", "runtime", "service"] },
-  "faces.ts": { values: ["config", "domain", "http", "rpc", "service"], types: ["generation.ts"] },
+  "faces.ts": { values: ["config", "domain", "http", "rpc", "service", "telemetry"], types: ["generation.ts"] },
   "program.ts": { values: ["config", "domain", "faces.ts", "generation.ts", "model", "rpc", "runtime", "service", "store"] },
   "main.ts": { values: ["cli"] },
 };
@@ -102,13 +103,14 @@ describe("who may import whom", () => {
     expect(imports.filter(({ to }) => to.startsWith(".") || /^(test|scripts|dist|node_modules)\//.test(to)).map(show)).toEqual([]);
   });
 
-  test("only http knows Koa and openapi-backend, only store knows databases, only cli parses command lines", () => {
+  test("only http knows Koa and openapi-backend, only store knows databases, only telemetry knows metrics and spans", () => {
     const places: readonly [RegExp, string][] = [
       [/^(koa|koa-.*|@koa\/.*|openapi-backend|proxy-addr)(\/|$)/, "http"],
       [/^(kysely|libsql)(\/|$)/, "store"],
       [/^commander(\/|$)/, "cli"],
       [/^eventsource-parser(\/|$)/, "model"],
       [/^(json5|zod)(\/|$)/, "config"],
+      [/^(prom-client|@opentelemetry)(\/|$)/, "telemetry"],
     ];
     const astray = imports.filter(({ from, to }) => places.some(([name, room]) => name.test(to) && roomOf(from) !== room));
     expect(astray.map(show)).toEqual([]);

@@ -22,6 +22,7 @@ export interface ScenarioResult {
 }
 
 export function formatResult({ title, rows, targets }: ScenarioResult): string {
+  if (rows.length === 0) return `\n${title}`;
   const columns = ["", "server", ...new Set(rows.flatMap(({ cells }) => Object.keys(cells)))];
   const lines = rows.map((row) => [row.what, row.server, ...columns.slice(2).map((column) => row.cells[column] ?? "–")]);
   const table = formatTable([columns, ...lines]);

@@ -157,7 +157,7 @@ export async function twoTurns({ gateway, stub }: Subjects, effort: Effort): Pro
   return { title: "(g) run of two turns with one own tool, stub upstream, streamed", rows, targets: [] };
 }
 
-const isCompletion: Check = (text) => {
+export const isCompletion: Check = (text) => {
   const isOne = text.includes('"object":"chat.completion"') && text.includes('"finish_reason":"stop"');
   return isOne && /"content":"[^"]/.test(text) ? undefined : "not a completion with text";
 };

@@ -32,6 +32,8 @@ export interface GatewayConfig {
   readonly chatCompletions: ChatCompletionsConfig;
   /** From the first byte of a request to the last byte of its body. */
   readonly requestTimeoutMs: number;
+  /** At a time, of all faces; what is more is closed at once. */
+  readonly maxConnections: number;
   /** How long runs may go on when the gateway is stopped. */
   readonly shutdownGraceMs: number;
   /** Origins of web pages that may read the replies. */

@@ -41,6 +41,7 @@ export function buildGateway(file: GatewayFile, options: GatewayOptions, env: No
     auth: resolveAuth(file.auth, options.token, env, { isLoopback: isLoopbackHost(host), findings }),
     chatCompletions: buildChatCompletions(file.http.endpoints.chatCompletions, findings),
     requestTimeoutMs: file.http.requestTimeoutMs,
+    maxConnections: file.http.maxConnections,
     shutdownGraceMs: file.shutdownGraceMs,
     corsOrigins: file.http.cors.origins,
     trustedProxies: file.trustedProxies,

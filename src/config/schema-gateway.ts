@@ -154,6 +154,11 @@ export const gatewaySchema = z
         requestTimeoutMs: milliseconds()
           .default(300_000)
           .describe("Milliseconds from the first byte of a request to the last of its body. Default 300000."),
+        maxConnections: z
+          .int()
+          .min(1)
+          .default(10_000)
+          .describe("Connections at a time, WebSockets included; what is more is closed at once. Default 10000."),
         cors: z
           .strictObject({
             origins: z

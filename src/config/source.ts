@@ -25,6 +25,9 @@ export interface ConfigSource {
 
 const fileName = "openclaw.json";
 
+/** What is longer was put there by mistake, and reading it would hold up everything else. */
+export const maxConfigBytes = 1024 * 1024;
+
 /** `--config` > OPENCLAW_CONFIG_PATH > $OPENCLAW_STATE_DIR/openclaw.json > ~/.openclaw/openclaw.json; only the last two may be missing. */
 export function readSource(configPath: string | undefined, env: NodeJS.ProcessEnv): ConfigSource {
   const stateDir = given(env["OPENCLAW_STATE_DIR"]);
@@ -59,8 +62,15 @@ export function locateConfig(configPath: string | undefined, env: NodeJS.Process
 /** Undefined when the file may be missing and is. */
 function readText(path: string, namedBy: string | undefined): string | undefined {
   try {
+    const { size } = statSync(path);
+    if (size > maxConfigBytes) {
+      throw new ConfigError([
+        `${path}: it has ${size} bytes, and a config may have ${maxConfigBytes} at most; move long instructions into the workspaces of their agents.`,
+      ]);
+    }
     return readFileSync(path, "utf8");
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     const isMissing = code === "ENOENT" || code === "ENOTDIR";
     if (isMissing && namedBy === undefined) return undefined;

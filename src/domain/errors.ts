@@ -55,6 +55,9 @@ export interface GatewayErrorOptions {
   readonly cause?: unknown;
 }
 
+/** In characters. Both may quote what a caller sent, and go into a log line and a reply. */
+const longest = { message: 2_000, param: 256 };
+
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly code: ErrorCode;
@@ -62,11 +65,15 @@ export class GatewayError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(shortened(message, longest.message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.param = options.param;
+    this.param = options.param === undefined ? undefined : shortened(options.param, longest.param);
     this.retryAfterMs = options.retryAfterMs;
   }
+}
+
+function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most).toWellFormed()}…`;
 }
 
 /** Whatever was thrown, as the error a caller may see. An unknown one says nothing of its inside. */

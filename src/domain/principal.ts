@@ -26,3 +26,8 @@ export function mayNameModel({ models }: Principal, ref: string): boolean {
 export function mayKnow(principal: Principal, owner: string): boolean {
   return principal.isMain || principal.name === owner;
 }
+
+/** For a sentence that says that something is not there. From the main principal nothing is hidden. */
+export function whose({ isMain }: Principal): string {
+  return isMain ? "" : " of yours";
+}

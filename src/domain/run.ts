@@ -75,7 +75,14 @@ export type RunEvent =
   | { readonly type: "tool_call_end"; readonly owner: ToolOwner; readonly index: number; readonly call: ToolCall }
   /** One of the agent's own tools begins to work; its `tool_result` follows. */
   | { readonly type: "tool_start"; readonly call: ToolCall }
-  | { readonly type: "tool_result"; readonly call: ToolCall; readonly content: string; readonly isError: boolean }
+  | {
+      readonly type: "tool_result";
+      readonly call: ToolCall;
+      readonly content: string;
+      readonly isError: boolean;
+      /** Its own time, however long its result had to wait for those of other calls. Absent when it is not known any more. */
+      readonly durationMs?: number;
+    }
   /** One model call and the agent's tool calls it made are over: the assistant message, then the tool results. */
   | {
       readonly type: "turn_end";

@@ -1,15 +1,26 @@
-/** One log line for each request, with the ids of its reply headers. Never a body, a query string or a secret. */
+/**
+ * One log line for each request, with the ids of its reply headers and the names of headers that nobody knows. Never a body, a
+ * query string, a header's value or a secret.
+ */
 import type { Logger } from "pino";
 import type { ClientAddress } from "./client-address.ts";
 import type { Chain, Step } from "./state.ts";
+import { unknownHeaders } from "./unknown-headers.ts";
 
-export function accessLog(log: Logger, addressOf: ClientAddress): Step {
+/** `knownHeaders`: those that mean something here, in lower case. */
+export function accessLog(log: Logger, addressOf: ClientAddress, knownHeaders: ReadonlySet<string>): Step {
   return async (ctx, next) => {
     const startedAt = performance.now();
     await next();
     const { failure } = ctx.state;
     const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
-    const line: Line = { ...describe(ctx), client: addressOf(ctx.req), durationMs };
+    const ignoredHeaders = unknownHeaders(ctx.req.headers, knownHeaders);
+    const line: Line = {
+      ...describe(ctx),
+      client: addressOf(ctx.req),
+      ...(ignoredHeaders.length === 0 ? {} : { ignoredHeaders }),
+      durationMs,
+    };
     if (failure === undefined) log.info(line, "request");
     // Nothing was sent to anybody, and the caller's leaving is no failure of ours: nginx's status for it.
     else if (line.aborted) log.info({ ...line, status: 499 }, "request");
@@ -29,6 +40,11 @@ interface Line {
   readonly [key: string]: unknown;
 }
 
+/** The client went away before the reply was complete. */
+export function isAborted({ res }: Chain): boolean {
+  return res.closed && !res.writableFinished;
+}
+
 function describe(ctx: Chain): Line {
   const runId = ctx.res.getHeader("x-openclaw-run-id");
   const { principal } = ctx.state;
@@ -39,7 +55,6 @@ function describe(ctx: Chain): Line {
     status: ctx.res.statusCode,
     ...(principal === undefined ? {} : { principal: principal.name }),
     ...(runId === undefined ? {} : { runId }),
-    // The client went away before the reply was complete.
-    ...(ctx.res.closed && !ctx.res.writableFinished ? { aborted: true } : {}),
+    ...(isAborted(ctx) ? { aborted: true } : {}),
   };
 }

@@ -16,8 +16,11 @@ import { type ClientAddress, clientAddressBehind } from "./client-address.ts";
 import type { Contract } from "./contract.ts";
 import { allowOrigins } from "./cors.ts";
 import { dispatch } from "./dispatch.ts";
-import { errorReply } from "./errors.ts";
+import { errorReply, Refusal } from "./errors.ts";
+import { framingFault } from "./framing.ts";
 import { endAfterBody } from "./linger.ts";
+import { isLocalCaller, namesLoopback } from "./local-caller.ts";
+import { observeRequests, type RequestObserver } from "./request-observer.ts";
 import { bearerSecret } from "./security.ts";
 import type { Chain, State, Step } from "./state.ts";
 
@@ -25,20 +28,25 @@ export interface AppParts {
   readonly config: GatewayConfig;
   readonly contract: Contract;
   readonly auth: AuthService;
+  readonly observer: RequestObserver;
   readonly log: Logger;
+  /** Names of the headers that the contract knows. */
+  readonly headerNames: ReadonlySet<string>;
 }
 
-export function createApp({ config, contract, auth, log }: AppParts): Koa<State> {
+export function createApp({ config, contract, auth, observer, log, headerNames }: AppParts): Koa<State> {
   const addressOf = clientAddressBehind(config.trustedProxies);
   const app = new Koa<State>();
   // Koa's own listener prints every client that goes away as an error; the log line says it better.
   app.silent = true;
   app.use(identify);
-  app.use(accessLog(log, addressOf));
+  app.use(observeRequests(observer));
+  app.use(accessLog(log, addressOf, new Set([...headerNames, config.chatCompletions.sessionHeader ?? ""])));
   app.use(allowOrigins(config.corsOrigins));
   app.use(reportErrors);
   app.use(route(contract));
   app.use(refuseDisabled(config));
+  if (config.auth.mode === "none") app.use(refuseOtherNames);
   app.use(authenticate(auth, addressOf));
   app.use(readBody(config.chatCompletions.maxBodyBytes));
   app.use(dispatch(contract, config.chatCompletions));
@@ -83,9 +91,9 @@ const reportErrors: Step = async (ctx: Chain, next) => {
 
 function route(contract: Contract): Step {
   return (ctx, next) => {
-    if (ctx.req.httpVersion === "1.1" && ctx.req.headers.host === undefined) {
-      throw new GatewayError("invalid_value", "The request has no Host header, which HTTP/1.1 demands.");
-    }
+    const fault = framingFault(ctx.req);
+    // What follows on the connection may be no request of this client's.
+    if (fault !== undefined) throw new Refusal(new GatewayError("invalid_value", fault), { connection: "close" });
     if (ctx.state.path === undefined) throw new GatewayError("invalid_value", "The request's target is neither a path nor a URL.");
     ctx.state.route = contract.route(ctx.method, ctx.state.path);
     return next();
@@ -100,10 +108,26 @@ function refuseDisabled({ chatCompletions }: GatewayConfig): Step {
   };
 }
 
+/**
+ * Where nobody needs a secret, a name is all that tells a program of this machine from a web page whose own name was made to
+ * lead here, to which the browser would show the replies.
+ */
+const refuseOtherNames: Step = (ctx, next) => {
+  if (!ctx.state.route.needsPrincipal || namesLoopback(ctx.req.headers.host ?? "")) return next();
+  throw new GatewayError(
+    "invalid_value",
+    "Without a secret the gateway answers to localhost and loopback addresses only, so that no web page reaches it by a name of its own. Set gateway.auth, or let the proxy before it send 'Host: localhost'.",
+    { param: "host" },
+  );
+};
+
 function authenticate(auth: AuthService, addressOf: ClientAddress): Step {
   return async (ctx, next) => {
-    if (ctx.state.route.needsPrincipal) {
-      ctx.state.principal = await auth.authenticate({ secret: bearerSecret(ctx.req), address: addressOf(ctx.req) });
+    const { needsPrincipal, isOpenLocally } = ctx.state.route;
+    if (needsPrincipal) {
+      const [secret, address] = [bearerSecret(ctx.req), addressOf(ctx.req)];
+      const isLetIn = isOpenLocally && secret === undefined && isLocalCaller(ctx.req.headers, address);
+      if (!isLetIn) ctx.state.principal = await auth.authenticate({ secret, address });
     }
     await next();
   };

@@ -9,7 +9,11 @@ import { isUtf8 } from "node:buffer";
 import { koaBody } from "koa-body";
 import { parse as parseJson } from "secure-json-parse";
 import { GatewayError } from "../domain/errors.ts";
+import { hasMoreValues } from "../domain/json-text.ts";
 import type { Chain, Step } from "./state.ts";
+
+/** Fifteen for each of as many messages as the contract takes, or a thousand for each tool. */
+const maxValues = 250_000;
 
 export function readBody(maxBytes: number): Step {
   const read = koaBody({
@@ -25,7 +29,8 @@ export function readBody(maxBytes: number): Step {
     if (ctx.state.route.hasBody) {
       refuseUnread(ctx, maxBytes);
       // The server leaves "Expect: 100-continue" to this point, so that nobody uploads a body that is refused unread.
-      if (/100-continue/i.test(ctx.headers.expect ?? "")) ctx.res.writeContinue();
+      // HTTP/1.0 knows no reply before the reply.
+      if (ctx.req.httpVersion === "1.1" && /100-continue/i.test(ctx.headers.expect ?? "")) ctx.res.writeContinue();
       try {
         await read(ctx, () => Promise.resolve());
       } catch (thrown) {
@@ -65,6 +70,12 @@ function toBodyError(thrown: unknown, maxBytes: number): unknown {
 function parseBody(bytes: Buffer): unknown {
   if (bytes.length === 0) return {};
   if (!isUtf8(bytes)) throw new GatewayError("invalid_json", "The body is not valid UTF-8.");
+  if (hasMoreValues(bytes, maxValues)) {
+    throw new GatewayError(
+      "invalid_value",
+      `The body has more than ${maxValues} items and fields. Leave out what the reply does not need.`,
+    );
+  }
   let value: unknown;
   try {
     value = parseJson(bytes.toString("utf8"), { protoAction: "error", constructorAction: "ignore" });

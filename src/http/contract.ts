@@ -74,6 +74,8 @@ export interface Route {
   /** The path as the router reads it. */
   readonly path: string;
   readonly needsPrincipal: boolean;
+  /** Callers on the gateway's own machine need no principal: the contract's security has `{}` beside the token. */
+  readonly isOpenLocally: boolean;
   readonly hasBody: boolean;
   /** The config key that must be true for the operation to exist, from the contract's `x-openclaw-enabled-by`. */
   readonly enabledBy: string | undefined;
@@ -146,10 +148,12 @@ export class Contract {
     const path = routablePath(rawPath);
     const operation = this.#match(method, path) ?? (method === "HEAD" ? this.#match("GET", path) : undefined);
     if (!operation) throw this.#unroutable(method, path);
+    const security = operation.security ?? [];
     return {
       operation,
       path,
-      needsPrincipal: (operation.security ?? []).length > 0,
+      needsPrincipal: security.length > 0,
+      isOpenLocally: security.some((requirement) => Object.keys(requirement).length === 0),
       hasBody: operation.requestBody !== undefined,
       enabledBy: (operation as { "x-openclaw-enabled-by"?: string })["x-openclaw-enabled-by"],
     };
@@ -218,13 +222,16 @@ function routablePath(path: string): string {
 
 /**
  * The part of the document that requests are held against: no replies, no prose, and no `discriminator.mapping`,
- * which Ajv refuses (the property name alone tells the branches apart).
+ * which Ajv refuses (the property name alone tells the branches apart). Its tags stay, for the error that names them.
  */
 function requestSide(document: object): Document {
   const text = JSON.stringify(document, (key, value: unknown) => {
     if (key === "responses") return {};
     if (key === "description" && typeof value === "string") return undefined;
-    if (key === "discriminator") return { propertyName: (value as { propertyName: string }).propertyName };
+    if (key === "discriminator") {
+      const { propertyName, mapping } = value as { propertyName: string; mapping: object };
+      return { propertyName, tags: Object.keys(mapping) };
+    }
     return value;
   });
   return JSON.parse(text) as Document;

@@ -32,6 +32,7 @@ async function send(ctx: Chain, reply: Reply, { keepAliveMs }: ChatCompletionsCo
   }
   ctx.status = reply.status;
   if (reply.headers) ctx.set({ ...reply.headers });
-  ctx.type = reply.type;
+  // They may say the type more exactly.
+  if (!ctx.res.hasHeader("content-type")) ctx.type = reply.type;
   ctx.body = reply.type === "application/json" ? JSON.stringify(reply.body) : reply.body;
 }

@@ -11,16 +11,23 @@ import type { AuthService } from "../service/auth-service.ts";
 import { createApp } from "./app.ts";
 import { Contract } from "./contract.ts";
 import { createOperations, type OperationParts } from "./operations/index.ts";
-import { createHttpServer, headersTimeoutFor } from "./server.ts";
+import type { RequestObserver } from "./request-observer.ts";
+import { createHttpServer, limitServer } from "./server.ts";
+import { headerNamesOf } from "./unknown-headers.ts";
 
 export interface HttpFaceParts {
   readonly contractDocument: { readonly [key: string]: unknown };
   readonly docsPagePath: string;
+  /** In the text format of Prometheus. */
+  readonly metrics: () => Promise<string>;
   readonly auth: AuthService;
+  readonly observer: RequestObserver;
   readonly log: Logger;
 }
 
-export type HttpSetup = Omit<OperationParts, "contractDocument" | "docsPagePath" | "chatCompletions"> & { readonly config: GatewayConfig };
+export type HttpSetup = Omit<OperationParts, "contractDocument" | "docsPagePath" | "metrics" | "chatCompletions"> & {
+  readonly config: GatewayConfig;
+};
 
 export interface HttpFace {
   readonly server: Server;
@@ -28,19 +35,23 @@ export interface HttpFace {
   configure(setup: HttpSetup): void;
 }
 
-export async function openHttpFace({ contractDocument, docsPagePath, auth, log }: HttpFaceParts, first: HttpSetup): Promise<HttpFace> {
+export async function openHttpFace(
+  { contractDocument, docsPagePath, metrics, auth, observer, log }: HttpFaceParts,
+  first: HttpSetup,
+): Promise<HttpFace> {
   const operationsOf = (setup: HttpSetup) =>
-    createOperations({ ...setup, chatCompletions: setup.config.chatCompletions, contractDocument, docsPagePath });
+    createOperations({ ...setup, chatCompletions: setup.config.chatCompletions, contractDocument, docsPagePath, metrics });
   let operations = operationsOf(first);
   const contract = await Contract.load(contractDocument, () => operations);
-  const handlerOf = ({ config }: HttpSetup) => createApp({ config, contract, auth, log }).callback();
+  const headerNames = headerNamesOf(contractDocument);
+  const handlerOf = ({ config }: HttpSetup) => createApp({ config, contract, auth, observer, log, headerNames }).callback();
   let handle = handlerOf(first);
-  const server = createHttpServer((req, res) => void handle(req, res), first.config.requestTimeoutMs);
+  const onRefused = observer.refused.bind(observer);
+  const server = createHttpServer((req, res) => void handle(req, res), first.config, { onRefused, log });
   const configure = (setup: HttpSetup): void => {
     operations = operationsOf(setup);
     handle = handlerOf(setup);
-    server.requestTimeout = setup.config.requestTimeoutMs;
-    server.headersTimeout = headersTimeoutFor(setup.config.requestTimeoutMs);
+    limitServer(server, setup.config);
   };
   return { server, configure };
 }

@@ -3,25 +3,65 @@
  * handler ever sees them.
  */
 import { randomUUID } from "node:crypto";
-import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import { createServer, type RequestListener, type Server, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { GatewayError } from "../domain/errors.ts";
-import { errorReply } from "./errors.ts";
+import type { Logger } from "pino";
+import type { GatewayConfig } from "../config/config.ts";
+import { type ErrorCode, GatewayError } from "../domain/errors.ts";
+import { type ErrorReply, errorReply } from "./errors.ts";
+import { Pipeline } from "./pipeline.ts";
 
 /** 64 KiB of headers are promised; the rest is room for the request line and Node's own count. */
 const maxHeaderBytes = 72 * 1024;
 
-export function createHttpServer(handle: RequestListener, requestTimeoutMs: number): Server {
-  const listener = oneAtATime(handle);
+/**
+ * An idle connection is closed by its client or by the load balancer between, which let go after 60 s at most: whoever is
+ * hung up on may have sent its next request already, and takes that for a failure.
+ */
+const keptAliveMs = 75_000;
+
+/** What an error reply was that no handler made. */
+type OnRefused = (status: number, code: ErrorCode) => void;
+
+/** Between two log lines that say the same of many connections. */
+const tellEveryMs = 60_000;
+
+/** How long a client that was hung up on may go on sending. */
+const lingerMs = 5_000;
+
+type ServerLimits = Pick<GatewayConfig, "requestTimeoutMs" | "maxConnections">;
+
+interface ServerWatch {
+  readonly onRefused: OnRefused;
+  readonly log: Logger;
+}
+
+export function createHttpServer(handle: RequestListener, limits: ServerLimits, { onRefused, log }: ServerWatch): Server {
+  const pipeline = new Pipeline(handle);
+  const listener = pipeline.enter;
+  const refuse = (socket: Socket, error: NodeJS.ErrnoException): void => {
+    const reply = refuseSocket(socket, error);
+    if (reply) onRefused(reply.status, reply.error.code);
+  };
+  /** Whatever else the client sends only fails again. */
+  const refused = new WeakSet<Socket>();
+  const refuseInTurn = (error: NodeJS.ErrnoException, socket: Socket): void => {
+    const isOfTheRequest = error.code?.startsWith("HPE_") === true || error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+    if (!isOfTheRequest) return refuse(socket, error);
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    const ahead = pipeline.replyAhead(socket);
+    if (ahead) ahead.once("close", () => refuse(socket, error));
+    else refuse(socket, error);
+  };
   const server = createServer(
     {
       maxHeaderSize: maxHeaderBytes,
       // Node would answer 400 without a body; the app says it in JSON.
       requireHostHeader: false,
-      requestTimeout: requestTimeoutMs,
-      headersTimeout: headersTimeoutFor(requestTimeoutMs),
-      connectionsCheckingInterval: Math.min(5_000, requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(5_000, limits.requestTimeoutMs),
+      keepAliveTimeout: keptAliveMs,
     },
     listener,
   );
@@ -30,49 +70,51 @@ export function createHttpServer(handle: RequestListener, requestTimeoutMs: numb
   // And 417 without a body to an expectation it does not know, which may as well be ignored.
   server.on("checkExpectation", listener);
   // Without this one it hangs up on whoever takes it for a proxy.
-  server.on("connect", (_request, socket: Socket) => refuseSocket(socket, new Error("CONNECT")));
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuseSocket(socket, error));
+  server.on("connect", (_request, socket: Socket) => refuse(socket, new Error("CONNECT")));
+  server.on("clientError", refuseInTurn);
+  // Those beyond Node's own number would be ignored, although the framing of the request may be among them. Their size is limited.
+  server.maxHeadersCount = 0;
+  limitServer(server, limits);
+  tellOfDropped(server, log);
   return server;
 }
 
-/** Milliseconds for the headers, where so many are for the whole request. */
-export function headersTimeoutFor(requestTimeoutMs: number): number {
-  return Math.min(60_000, requestTimeoutMs);
+/** From now on. */
+export function limitServer(server: Server, { requestTimeoutMs, maxConnections }: ServerLimits): void {
+  server.requestTimeout = requestTimeoutMs;
+  server.headersTimeout = Math.min(60_000, requestTimeoutMs);
+  server.maxConnections = maxConnections;
 }
 
-/**
- * Pipelined requests of one connection are worked on one after another. Node would start them together, but a reply
- * that waits behind another has no socket of its own yet: it would never learn that its client has gone.
- */
-function oneAtATime(handle: RequestListener): RequestListener {
-  const latest = new WeakMap<Socket, ServerResponse>();
-  return (req, res) => {
-    const { socket } = req;
-    const previous = latest.get(socket);
-    latest.set(socket, res);
-    if (!previous || previous.closed) {
-      handle(req, res);
-      return;
-    }
-    previous.once("close", () => {
-      if (!socket.destroyed) handle(req, res);
-    });
-  };
+/** Nobody else hears of connections that were closed because there were too many. */
+function tellOfDropped(server: Server, log: Logger): void {
+  let untold = 0;
+  let isQuiet = false;
+  server.on("drop", () => {
+    untold++;
+    if (isQuiet) return;
+    isQuiet = true;
+    log.warn({ connections: server.maxConnections, closed: untold }, "more connections than gateway.http.maxConnections were closed");
+    untold = 0;
+    setTimeout(() => (isQuiet = false), tellEveryMs).unref();
+  });
 }
 
-function refuseSocket(socket: Socket, error: NodeJS.ErrnoException): void {
+/** Undefined when nothing can be answered any more. */
+function refuseSocket(socket: Socket, error: NodeJS.ErrnoException): ErrorReply | undefined {
   // A reply that is already on its way cannot be told from this one any more: the client must see a broken transfer.
   const inFlight = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage;
   if (error.code === "ECONNRESET" || !socket.writable || inFlight?.headersSent) {
     socket.destroy();
-    return;
+    return undefined;
   }
-  endWithError(socket, framingError(error));
+  return endWithError(socket, framingError(error));
 }
 
-/** The reply of a socket that no handler has: the error, and the end of the connection. */
-export function endWithError(socket: Duplex, error: GatewayError): void {
-  const { status, body, headers } = errorReply(error);
+/** The reply of a socket that no handler has: the error, and the end of the connection, whether its client closes it or not. */
+export function endWithError(socket: Duplex, error: GatewayError): ErrorReply {
+  const reply = errorReply(error);
+  const { status, body, headers } = reply;
   const json = JSON.stringify(body);
   const lines = Object.entries({
     "content-type": "application/json; charset=utf-8",
@@ -83,6 +125,11 @@ export function endWithError(socket: Duplex, error: GatewayError): void {
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n${json}`);
+  // Unread bytes would make the reply's end a reset.
+  socket.resume();
+  const hangUp = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.once("close", () => clearTimeout(hangUp));
+  return reply;
 }
 
 function framingError({ code }: NodeJS.ErrnoException): GatewayError {

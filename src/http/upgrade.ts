@@ -4,26 +4,40 @@
  * Node hands over every such request once somebody listens, also those that only offer HTTP/2 (`Upgrade: h2c`), as some HTTP
  * clients do with their first one. These are given back, as if they had not asked.
  */
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { GatewayError } from "../domain/errors.ts";
+import { framingFault } from "./framing.ts";
 import { endWithError } from "./server.ts";
 
 /** `refuse` answers in place of the other protocol. */
 export type AcceptUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer, refuse: (error: GatewayError) => void) => void;
 
 export function routeUpgrades(server: Server, accept: AcceptUpgrade): void {
-  server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const route = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const inFlight = (socket as { _httpMessage?: ServerResponse })._httpMessage;
+    // Requests that came before it on this connection are answered before it.
+    if (inFlight) {
+      // Node listens no more.
+      socket.on("error", () => socket.destroy());
+      inFlight.once("close", () => {
+        if (!socket.destroyed) route(req, socket, head);
+      });
+      return;
+    }
     if (req.headers.upgrade?.toLowerCase() !== "websocket") {
       giveBack(server, req, socket, head);
       return;
     }
     socket.on("error", () => socket.destroy());
     const path = pathOf(req.url ?? "");
-    const refuse = (error: GatewayError): void => endWithError(socket, error);
-    if (path === "/") accept(req, socket, head, refuse);
+    const refuse = (error: GatewayError): void => void endWithError(socket, error);
+    const fault = framingFault(req);
+    if (fault !== undefined) refuse(new GatewayError("invalid_value", fault));
+    else if (path === "/") accept(req, socket, head, refuse);
     else refuse(new GatewayError("not_found", `There is no WebSocket at ${path?.slice(0, 200) ?? "that address"}. It is at /.`));
-  });
+  };
+  server.on("upgrade", route);
 }
 
 function pathOf(target: string): string | undefined {

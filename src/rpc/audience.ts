@@ -1,11 +1,13 @@
 /**
  * Who hears of which run: whoever asked for all that it may know, and whoever has named the run or its session. Found by names,
  * so that what a run costs grows with those who hear of it, and not with all who are connected.
+ *
+ * Those who hear of all get it in batches, but for runs that they have named: of these they hear at once, as do the others.
  */
-import { mayKnow, mainPrincipal } from "../domain/principal.ts";
+import { mainPrincipal, mayKnow, type Principal } from "../domain/principal.ts";
 import type { RunIdentity } from "../domain/run-record.ts";
-import type { Connection } from "./connection.ts";
 import type { EncodedEvent } from "./frames.ts";
+import { type BatchLimits, type Hearer, SharedEvents } from "./shared-events.ts";
 
 /** Of one connection, the newest ones: it may name any number. */
 const maxNames = 1000;
@@ -15,75 +17,118 @@ export interface Named {
   readonly sessionKey: string;
 }
 
+/** What is to be known of a connection here. */
+export interface Listener extends Hearer {
+  /** Undefined before `hello-ok`. */
+  readonly principal: Principal | undefined;
+  readonly hearsOf: "all" | "named" | "nothing";
+  /** Of those who do not hear of all. */
+  tell(events: readonly EncodedEvent[]): void;
+}
+
 export class RunAudience {
-  /** By the name of their principal. */
-  readonly #hearAll = new ConnectionsByName();
+  readonly #limits: BatchLimits;
+  /** For those who hear of all, by the name of their principal. */
+  readonly #shared = new Map<string, SharedEvents>();
   /** By ids of runs and keys of sessions. */
-  readonly #hearNamed = new ConnectionsByName();
-  readonly #namesOf = new Map<Connection, Set<string>>();
+  readonly #hearNamed = new ListenersByName();
+  readonly #namesOf = new Map<Listener, Set<string>>();
+
+  constructor(limits: BatchLimits) {
+    this.#limits = limits;
+  }
 
   get isEmpty(): boolean {
-    return this.#hearAll.isEmpty && this.#namesOf.size === 0;
+    return this.#namesOf.size === 0;
   }
 
-  join(connection: Connection): void {
-    if (connection.hearsOf === "all") this.#hearAll.add(connection.principal!.name, connection);
-    if (connection.hearsOf === "named") this.#namesOf.set(connection, new Set());
+  join(listener: Listener): void {
+    if (listener.hearsOf === "nothing") return;
+    this.#namesOf.set(listener, new Set());
+    if (listener.hearsOf === "named") return;
+    const { name } = listener.principal!;
+    const shared = this.#shared.get(name) ?? new SharedEvents(this.#limits);
+    this.#shared.set(name, shared);
+    shared.join(listener);
   }
 
-  leave(connection: Connection): void {
-    if (connection.principal) this.#hearAll.delete(connection.principal.name, connection);
-    for (const name of this.#namesOf.get(connection) ?? []) this.#hearNamed.delete(name, connection);
-    this.#namesOf.delete(connection);
+  leave(listener: Listener): void {
+    for (const name of this.#namesOf.get(listener) ?? []) this.#hearNamed.delete(name, listener);
+    this.#namesOf.delete(listener);
+    const shared = this.#sharedBy(listener);
+    shared?.leave(listener);
+    if (shared?.isUnheard) this.#shared.delete(listener.principal!.name);
   }
 
-  /** Does nothing for a connection that hears of all, or has left. */
-  name(connection: Connection, { runId, sessionKey }: Named): void {
-    const names = this.#namesOf.get(connection);
+  /** Does nothing for a connection that hears of nothing, or has left. */
+  name(listener: Listener, { runId, sessionKey }: Named): void {
+    const names = this.#namesOf.get(listener);
     if (!names) return;
     for (const name of runId === undefined ? [sessionKey] : [sessionKey, runId]) {
       // The newest one is the last one.
       names.delete(name);
       names.add(name);
-      this.#hearNamed.add(name, connection);
+      this.#hearNamed.add(name, listener);
     }
     for (const oldest of names) {
       if (names.size <= maxNames) return;
       names.delete(oldest);
-      this.#hearNamed.delete(oldest, connection);
+      this.#hearNamed.delete(oldest, listener);
     }
   }
 
-  tell(run: RunIdentity, events: readonly EncodedEvent[]): void {
-    const { id, sessionKey, owner } = run;
-    for (const connection of this.#hearAll.of(mainPrincipal.name) ?? []) connection.tell(events);
-    if (owner !== mainPrincipal.name) for (const connection of this.#hearAll.of(owner) ?? []) connection.tell(events);
-    const [byRun, bySession] = [this.#hearNamed.of(id), this.#hearNamed.of(sessionKey)];
-    const isMeant = (connection: Connection): boolean => mayKnow(connection.principal!, owner);
-    for (const connection of byRun ?? []) if (isMeant(connection)) connection.tell(events);
-    for (const connection of bySession ?? []) if (!byRun?.has(connection) && isMeant(connection)) connection.tell(events);
+  hearsOf({ id, sessionKey, owner }: RunIdentity): boolean {
+    const { name: main } = mainPrincipal;
+    return this.#shared.has(main) || this.#shared.has(owner) || this.#hearNamed.has(id) || this.#hearNamed.has(sessionKey);
+  }
+
+  tell({ id, sessionKey, owner }: RunIdentity, events: readonly EncodedEvent[]): void {
+    for (const name of new Set([mainPrincipal.name, owner])) this.#shared.get(name)?.tell(events);
+    for (const listener of new Set([...this.#hearNamed.of(id), ...this.#hearNamed.of(sessionKey)])) {
+      if (!mayKnow(listener.principal!, owner)) continue;
+      if (listener.hearsOf === "all") this.catchUp(listener);
+      else listener.tell(events);
+    }
+  }
+
+  /** What it is told next comes after all that it was to hear. */
+  catchUp(listener: Listener): void {
+    this.#sharedBy(listener)?.catchUp(listener);
+  }
+
+  /** To all of these, at once. */
+  announce(event: EncodedEvent, listeners: Iterable<Listener>): void {
+    for (const shared of this.#shared.values()) {
+      shared.tell([event]);
+      shared.flush();
+    }
+    for (const listener of listeners) if (listener.hearsOf !== "all") listener.tell([event]);
+  }
+
+  #sharedBy({ hearsOf, principal }: Listener): SharedEvents | undefined {
+    return hearsOf === "all" && principal ? this.#shared.get(principal.name) : undefined;
   }
 }
 
-class ConnectionsByName {
-  readonly #sets = new Map<string, Set<Connection>>();
+class ListenersByName {
+  readonly #sets = new Map<string, Set<Listener>>();
 
-  get isEmpty(): boolean {
-    return this.#sets.size === 0;
-  }
-
-  add(name: string, connection: Connection): void {
+  add(name: string, listener: Listener): void {
     const set = this.#sets.get(name);
-    if (set) set.add(connection);
-    else this.#sets.set(name, new Set([connection]));
+    if (set) set.add(listener);
+    else this.#sets.set(name, new Set([listener]));
   }
 
-  delete(name: string, connection: Connection): void {
+  delete(name: string, listener: Listener): void {
     const set = this.#sets.get(name);
-    if (set?.delete(connection) && set.size === 0) this.#sets.delete(name);
+    if (set?.delete(listener) && set.size === 0) this.#sets.delete(name);
   }
 
-  of(name: string): ReadonlySet<Connection> | undefined {
-    return this.#sets.get(name);
+  has(name: string): boolean {
+    return this.#sets.has(name);
+  }
+
+  of(name: string): Iterable<Listener> {
+    return this.#sets.get(name) ?? [];
   }
 }

@@ -1,8 +1,9 @@
 /**
  * What the runs of this process do, whichever face began them, told to every connection that may know of them.
  *
- * Nobody who listens costs nothing: without connections no run is listened to. Text is gathered for a moment, so that a
- * fast model does not make a frame of every word. Deliberately absent: what was told before a connection came.
+ * Nobody who listens costs nothing: without connections no run is listened to, and of a run that nobody hears of nothing is
+ * written. Text is gathered for a moment, so that a fast model does not make a frame of every word. Deliberately absent: what
+ * was told before a connection came.
  */
 import type { NumberedEvent, RunIdentity } from "../domain/run-record.ts";
 import type { RunFeed } from "../service/run-feed.ts";
@@ -10,6 +11,8 @@ import type { EncodedEvent } from "./frames.ts";
 import { RunEvents } from "./run-events.ts";
 
 export interface Audience {
+  /** Whether anybody does at the moment. */
+  hearsOf(run: RunIdentity): boolean;
   /** Writes the events to each connection that is to hear of the run. */
   tell(run: RunIdentity, events: readonly EncodedEvent[]): void;
 }
@@ -48,14 +51,14 @@ export class Broadcast {
 
   #take(run: RunIdentity, numbered: NumberedEvent): void {
     const told = this.#runs.get(run.id) ?? this.#begin(run, numbered.seq);
+    const [isOver, isHeard] = [numbered.event.type === "run_end", this.#audience.hearsOf(run)];
+    if (isOver) this.#runs.delete(run.id);
+    if (isOver && !isHeard) return cancelFlush(told);
     told.events.take(numbered);
-    if (numbered.event.type === "run_end") {
-      // At once: whoever waits for the run hears the rest of it before its result.
-      this.#runs.delete(run.id);
-      this.#flush(told);
-    } else if (told.events.hasUntold) {
-      this.#flushSoon(told);
-    }
+    // At once: whoever waits for the run hears the rest of it before its result.
+    if (isOver) this.#flush(told);
+    // What nobody hears waits for whoever names the run while it is at work.
+    else if (isHeard && told.events.hasUntold) this.#flushSoon(told);
   }
 
   #begin(run: RunIdentity, first: number): Told {

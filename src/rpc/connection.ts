@@ -30,6 +30,10 @@ export interface ConnectionParts {
   onOpen(connection: Connection): void;
   /** A request named what its connection may want to hear of. */
   onNamed(connection: Connection, named: { readonly runId?: string; readonly sessionKey: string }): void;
+  /** A request is about to be answered: what the connection was to hear comes first. */
+  onAnswer(connection: Connection): void;
+  /** `code`: of the error that was answered. */
+  onAnswered(method: string, code: string | undefined): void;
   onEnd(connection: Connection): void;
 }
 
@@ -88,7 +92,14 @@ export class Connection {
     this.#socket.uncork();
   }
 
-  tick(event: EncodedEvent): void {
+  /** Events in whole frames, the same bytes for everybody: ws would frame them anew for each. They have numbers of their own. */
+  tellFramed(frames: Buffer): void {
+    // Nothing may follow a close frame, be it one that ws has sent by itself.
+    if (this.#state === "open" && this.#ws.readyState === this.#ws.OPEN && this.#isRead()) this.#socket.write(frames);
+  }
+
+  /** Whether somebody is there, and still may be. */
+  checkPresence(): void {
     if (this.#state !== "open") return;
     if (!this.#isAnswering) {
       // Nothing came back since the last time: there is nobody to be told either.
@@ -101,7 +112,6 @@ export class Connection {
     }
     this.#isAnswering = false;
     this.#ws.ping();
-    this.tell([event]);
   }
 
   /** Resolves when no request is under way. */
@@ -127,7 +137,7 @@ export class Connection {
     // With one kind of binary data asked for, ws gives one buffer.
     const bytes = data as Buffer;
     if (this.#state !== "open" && bytes.length > greetingBytes) return this.#tooLargeGreeting();
-    const request = decodeRequest(bytes.toString("utf8"));
+    const request = decodeRequest(bytes);
     if (typeof request === "string") return this.close(closeCodes.policy, request);
     if (this.#state === "open") void this.#answer(request);
     else if (this.#state === "greeting" && request.method === "connect") void this.#greet(request);
@@ -145,6 +155,7 @@ export class Connection {
       const error = toWireError(thrown);
       this.#log().warn({ code: error.details.code, ...causeOf(thrown) }, "websocket connection refused");
       this.#send(encodeRefusal(id, error, undefined));
+      this.#parts.onAnswered("connect", error.details.code);
       this.close(closeCodes.policy, "connect failed");
     }
   }
@@ -165,17 +176,20 @@ export class Connection {
   }
 
   #open(id: string, admission: Admission, { client }: ConnectParams): void {
+    // It may have been taken out since it was looked at, and whoever closes the connections of its holder has not seen this one.
+    if (!this.#parts.stillHolds(admission.principal)) throw new GatewayError("invalid_api_key", "This token is no longer good.");
     this.#endGreeting();
     this.#admission = admission;
     const hello = this.#parts.hello(this, admission);
     this.#state = "open";
     this.#send(encodeResult(id, hello));
+    this.#parts.onAnswered("connect", undefined);
     this.#log().info({ principal: admission.principal.name, client: client.id, mode: client.mode }, "websocket connected");
     this.#parts.onOpen(this);
   }
 
   #refuseGreeting({ id }: Request): void {
-    const message = "The first request must be connect, and nothing may be sent before it is answered.";
+    const message = "The first request must be connect.";
     this.#send(encodeRefusal(id, toWireError(refusal({ code: "CONNECT_REQUIRED" }, message)), undefined));
     this.close(closeCodes.policy, "connect required");
   }
@@ -194,15 +208,25 @@ export class Connection {
         const message = `This connection has ${maxRequests} requests under way. Wait for one of them to be answered.`;
         throw new RpcError({ code: "UNAVAILABLE", message, details: { code: "TOO_MANY_REQUESTS" }, retryable: true });
       }
-      this.#send(encodeResult(id, await this.#call(id, method, params)));
+      const result = await this.#call(id, method, params);
+      this.#parts.onAnswer(this);
+      this.#send(encodeResult(id, result));
+      this.#count(method, undefined);
     } catch (thrown) {
       const error = toWireError(thrown);
       const cause = causeOf(thrown);
       if (cause && this.#state !== "ended") this.#log().error({ method, code: error.details.code, ...cause }, "websocket request failed");
+      this.#parts.onAnswer(this);
       this.#send(encodeRefusal(id, error, thrown instanceof RpcError ? thrown.payload : undefined));
+      this.#count(method, error.details.code);
     } finally {
       if (--this.#underWay === 0) for (const resolve of this.#whenAnswered.splice(0)) resolve();
     }
+  }
+
+  #count(method: string, code: string | undefined): void {
+    const isKnown = method === "connect" || this.#parts.contract.has(method);
+    this.#parts.onAnswered(isKnown ? method : "none", code);
   }
 
   #call(id: string, method: string, params: unknown): Promise<unknown> {
@@ -265,7 +289,7 @@ export class Connection {
 function guardGreeting(socket: Duplex, onTooMany: () => void): () => void {
   let bytes = 0;
   const count = (chunk: Buffer): void => {
-    bytes += chunk.length;
+    bytes += Math.max(chunk.length, pieceBytes);
     if (bytes <= greetingBytes + framingBytes) return;
     stop();
     onTooMany();
@@ -277,6 +301,8 @@ function guardGreeting(socket: Duplex, onTooMany: () => void): () => void {
 
 /** What frames take besides what they say, of one message and some pings. */
 const framingBytes = 1024;
+/** What a piece that comes by itself counts for, however short it is: holding it costs as much. */
+const pieceBytes = 64;
 
 function causeOf(thrown: unknown): { readonly err: unknown } | undefined {
   if (thrown instanceof RpcError) return undefined;

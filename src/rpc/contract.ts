@@ -71,6 +71,8 @@ export class RpcContract {
     const isValid = this.#ajv.getSchema(`${root}#/components/schemas/${name}`)!;
     if (isValid(params)) return params as ParamsOf<Method>;
     const errors = (isValid.errors ?? []).map((error) => ({ ...error, instancePath: `/params${error.instancePath}` }));
+    // They hold what was wrong, which may be megabytes, until the next request of this method.
+    isValid.errors = null;
     throw toValidationError(errors, `'params' of ${method}`);
   }
 }

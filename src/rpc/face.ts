@@ -19,7 +19,7 @@ import { Broadcast } from "./broadcast.ts";
 import { Connection, type ConnectionParts } from "./connection.ts";
 import { type Methods, type PayloadOf, type ResultOf, RpcContract, type RpcDocument } from "./contract.ts";
 import { type Admission, admit, arrivalOf, protocolVersion } from "./handshake.ts";
-import { closeCodes, limitsOf, type RpcLimits } from "./limits.ts";
+import { closeCodes, limitsOf, maxPieces, type RpcLimits } from "./limits.ts";
 import { defaultAgentOf } from "./methods/gateway.ts";
 import { createMethods, type MethodParts } from "./methods/index.ts";
 
@@ -36,6 +36,8 @@ export interface RpcSetup extends Omit<MethodParts, "connections" | "uptimeMs"> 
 export interface RpcParts extends RpcSetup {
   readonly auth: AuthService;
   readonly runFeed: RunFeed;
+  /** A request was answered; `method` is one of the protocol's, or `none`. */
+  readonly onAnswered: (method: string, code: string | undefined) => void;
   /** `generated/rpc.json`. */
   readonly document: RpcDocument;
   readonly log: Logger;
@@ -70,14 +72,14 @@ class Face implements RpcFace {
   readonly #broadcast: Broadcast;
   /** Also those that are not open yet. */
   readonly #all = new Set<Connection>();
-  readonly #audience = new RunAudience();
+  readonly #audience: RunAudience;
   readonly #startedAt = performance.now();
   #ticks: NodeJS.Timeout | undefined;
   #isDraining = false;
   #whenEmpty: (() => void)[] = [];
 
   constructor(parts: RpcParts, limits: RpcLimits) {
-    const { document, runFeed, log } = parts;
+    const { document, runFeed, onAnswered, log } = parts;
     this.#parts = parts;
     this.#limits = limits;
     this.#server = new WebSocketServer({
@@ -85,10 +87,13 @@ class Face implements RpcFace {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: limits.maxPayload,
+      // One message at a time, so that whoever sends thousands at once does not keep all others waiting.
+      allowSynchronousEvents: false,
       // Not in the package's types yet.
-      ...{ closeTimeout: limits.closeMs },
+      ...{ closeTimeout: limits.closeMs, maxFragments: maxPieces },
     });
     this.#contract = new RpcContract(document);
+    this.#audience = new RunAudience(limits);
     this.#broadcast = new Broadcast(runFeed, this.#audience, limits.gatherMs);
     this.#methods = this.#methodsOf(parts);
     this.#connectionParts = {
@@ -101,6 +106,8 @@ class Face implements RpcFace {
       stillHolds: (principal) => parts.auth.stillHolds(principal),
       onOpen: (connection) => this.#onOpen(connection),
       onNamed: (connection, named) => this.#audience.name(connection, named),
+      onAnswer: (connection) => this.#audience.catchUp(connection),
+      onAnswered,
       onEnd: (connection) => this.#onEnd(connection),
     };
   }
@@ -143,7 +150,7 @@ class Face implements RpcFace {
     clearInterval(this.#ticks);
     this.#broadcast.stop();
     const all = [...this.#all];
-    for (const connection of all) connection.tell([{ event: "shutdown", payload: JSON.stringify({ reason }) }]);
+    this.#audience.announce({ event: "shutdown", payload: JSON.stringify({ reason }) }, all);
     // Runs have ended by now, and whoever waits for one is about to be told how.
     await Promise.race([Promise.all(all.map((connection) => connection.answered())), sleep(farewellMs, undefined, { ref: false })]);
     for (const connection of this.#all) connection.close(closeCodes.restart, "service restart");
@@ -173,8 +180,8 @@ class Face implements RpcFace {
 
   #tick(): void {
     const payload: PayloadOf<"tick"> = { ts: Date.now() };
-    const event = { event: "tick", payload: JSON.stringify(payload) } as const;
-    for (const connection of this.#all) connection.tick(event);
+    for (const connection of this.#all) connection.checkPresence();
+    this.#audience.announce({ event: "tick", payload: JSON.stringify(payload) }, this.#all);
   }
 
   #hello(connection: Connection, { principal, scopes }: Admission): ResultOf<"connect"> {

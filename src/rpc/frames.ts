@@ -4,6 +4,7 @@
  * Deliberately absent: whether parameters fit (`contract.ts`) and sockets (`connection.ts`).
  */
 import { parse as parseJson } from "secure-json-parse";
+import { hasMoreValues } from "../domain/json-text.ts";
 import type { EventName } from "./contract.ts";
 import type { UnfinishedPayload, WireError } from "./errors.ts";
 
@@ -21,13 +22,16 @@ export interface EncodedEvent {
 
 const maxIdLength = 256;
 const maxMethodLength = 128;
+/** Far more than any method has parameters for; parsing them takes milliseconds. */
+const maxValues = 10_000;
 const fields = new Set(["type", "id", "method", "params", "traceparent"]);
 
 /** A sentence for the close frame when it is no request: nobody could tell what an answer to it answers. */
-export function decodeRequest(text: string): Request | string {
+export function decodeRequest(bytes: Buffer): Request | string {
+  if (hasMoreValues(bytes, maxValues)) return `The frame has more than ${maxValues} values in it.`;
   let frame: unknown;
   try {
-    frame = parseJson(text, { protoAction: "error", constructorAction: "ignore" });
+    frame = parseJson(bytes.toString("utf8"), { protoAction: "error", constructorAction: "ignore" });
   } catch {
     return "The frame is not JSON, or has a key named __proto__.";
   }
@@ -51,4 +55,18 @@ export function encodeRefusal(id: string, error: WireError, payload: UnfinishedP
 /** Without a number before the connection is open. */
 export function encodeEvent({ event, payload }: EncodedEvent, seq?: number): string {
   return `{"type":"event","event":"${event}","payload":${payload}${seq === undefined ? "" : `,"seq":${seq}`}}`;
+}
+
+/** A text as the server's end of a WebSocket sends it (RFC 6455, section 5.2): in one piece, unmasked. */
+export function frameText(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const more = length < 126 ? 0 : length < 0x1_0000 ? 2 : 8;
+  const frame = Buffer.alloc(2 + more + length);
+  frame[0] = 0x81;
+  frame[1] = more === 0 ? length : more === 2 ? 126 : 127;
+  if (more === 2) frame.writeUInt16BE(length, 2);
+  // The upper two of the eight bytes stay zero.
+  if (more === 8) frame.writeUIntBE(length, 4, 6);
+  frame.write(text, 2 + more);
+  return frame;
 }

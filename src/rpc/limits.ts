@@ -13,12 +13,18 @@ export interface RpcLimits {
   readonly maxRequests: number;
   /** How long what is said is gathered into one event. */
   readonly gatherMs: number;
+  /** How long what runs do is gathered for those who hear of all of them, and up to which size. */
+  readonly batchMs: number;
+  readonly batchBytes: number;
   /** How long a client has to answer a close frame. */
   readonly closeMs: number;
 }
 
 /** Of one frame, and of all of them, before `hello-ok`. */
 export const greetingBytes = 64 * 1024;
+
+/** Of one message: each has a cost of its own, however little is in it. */
+export const maxPieces = 16 * 1024;
 
 export const closeCodes = { unsupported: 1003, policy: 1008, tooLarge: 1009, restart: 1012 } as const;
 
@@ -31,6 +37,8 @@ export function limitsOf({ chatCompletions }: Pick<GatewayConfig, "chatCompletio
     handshakeMs: 15_000,
     maxRequests: 64,
     gatherMs: 50,
+    batchMs: 100,
+    batchBytes: 256 * 1024,
     closeMs: 2_000,
   };
 }

@@ -19,7 +19,7 @@ import {
 } from "../domain/model.ts";
 import type { RunEvent } from "../domain/run.ts";
 import type { ToolContext } from "../domain/tool.ts";
-import type { AgentTools, ToolSet } from "./agent-tools.ts";
+import type { AgentTools, ToolOutcome, ToolSet } from "./agent-tools.ts";
 import { ModelLine } from "./model-line.ts";
 import type { ReplyFormatChecker } from "./reply-format.ts";
 import { Speech } from "./speech.ts";
@@ -135,11 +135,16 @@ async function* callTools(calls: readonly ToolCall[], toolSet: ToolSet, context:
     const some = calls.slice(at, at + maxParallelCalls);
     // Before they do anything, so that whoever keeps account of runs knows of it, whatever happens then.
     for (const call of some) yield { type: "tool_start", call };
-    const outcomes = some.map((call) => toolSet.call(call, context));
+    const outcomes = some.map((call) => timed(toolSet.call(call, context)));
     // An abort rejects all of them, and only the first is waited for then.
     for (const outcome of outcomes) outcome.catch(() => undefined);
     for (const [index, call] of some.entries()) yield { type: "tool_result", call, ...(await outcomes[index]!) };
   }
+}
+
+async function timed(outcome: Promise<ToolOutcome>): Promise<ToolOutcome & { durationMs: number }> {
+  const startedAt = performance.now();
+  return { ...(await outcome), durationMs: performance.now() - startedAt };
 }
 
 function toMessage({ id }: ToolCall, content: string): ToolMessage {

@@ -7,7 +7,7 @@
 import { GatewayError } from "../domain/errors.ts";
 import type { CompletionQuery, ListedCompletion } from "../domain/kept-completion.ts";
 import type { Message } from "../domain/message.ts";
-import { mayKnow, type Principal } from "../domain/principal.ts";
+import { mayKnow, type Principal, whose } from "../domain/principal.ts";
 import type { SessionStore } from "../domain/session.ts";
 import type { Page, PageRequest } from "../domain/session-catalog.ts";
 import type { Metadata } from "../domain/run.ts";
@@ -46,7 +46,7 @@ export class KeptCompletions {
   async get(principal: Principal, id: string): Promise<ListedCompletion> {
     const runId = runIdOf(id);
     const completion = runId === undefined ? undefined : await this.#store.completions.find(runId);
-    if (!completion || !mayKnow(principal, completion.owner)) throw noCompletion(id);
+    if (!completion || !mayKnow(principal, completion.owner)) throw noCompletion(principal, id);
     return completion;
   }
 
@@ -54,7 +54,7 @@ export class KeptCompletions {
   async readMessages(principal: Principal, id: string, page: PageRequest): Promise<Page<InputMessage>> {
     const { runId } = await this.get(principal, id);
     const input = await this.#store.completions.readInput(runId);
-    if (!input) throw noCompletion(id);
+    if (!input) throw noCompletion(principal, id);
     return pageOf(
       input.map((message, index) => ({ id: `${id}-${index}`, message })),
       page,
@@ -65,13 +65,13 @@ export class KeptCompletions {
   async setMetadata(principal: Principal, id: string, metadata: Metadata): Promise<ListedCompletion> {
     const { runId, owner } = await this.get(principal, id);
     const completion = await this.#store.completions.setMetadata(runId, owner, metadata);
-    if (!completion) throw noCompletion(id);
+    if (!completion) throw noCompletion(principal, id);
     return completion;
   }
 
   async delete(principal: Principal, id: string): Promise<void> {
     const { runId, owner } = await this.get(principal, id);
-    if (!(await this.#store.completions.remove(runId, owner))) throw noCompletion(id);
+    if (!(await this.#store.completions.remove(runId, owner))) throw noCompletion(principal, id);
   }
 }
 
@@ -92,10 +92,10 @@ function pageOf(messages: readonly InputMessage[], { limit, after, order }: Page
 
 const maxShownId = 64;
 
-function noCompletion(id: string): GatewayError {
+function noCompletion(principal: Principal, id: string): GatewayError {
   return new GatewayError(
     "not_found",
-    `There is no stored completion '${id.slice(0, maxShownId)}' of yours. Completions are stored for 30 days when their request says 'store': true.`,
+    `There is no stored completion '${id.slice(0, maxShownId)}'${whose(principal)}. Completions are stored for 30 days when their request says 'store': true.`,
     { param: "completion_id" },
   );
 }

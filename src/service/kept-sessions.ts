@@ -5,7 +5,7 @@
  * Deliberately absent: what a run does with its session (`session-service.ts`).
  */
 import { GatewayError } from "../domain/errors.ts";
-import { mayKnow, type Principal } from "../domain/principal.ts";
+import { mayKnow, type Principal, whose } from "../domain/principal.ts";
 import type { SessionKey, SessionStore } from "../domain/session.ts";
 import type { KeptMessage, KeptSession, Page, PageRequest, TranscriptQuery } from "../domain/session-catalog.ts";
 import type { AgentDirectory } from "./agent-directory.ts";
@@ -44,7 +44,7 @@ export class KeptSessions {
   async get(principal: Principal, given: string): Promise<KeptSession> {
     const key = this.#fullKey(principal, given);
     const session = await this.#parts.store.catalog.find(key);
-    if (!session || !mayKnow(principal, session.owner)) throw noSession(key);
+    if (!session || !mayKnow(principal, session.owner)) throw noSession(principal, key);
     return session;
   }
 
@@ -63,7 +63,7 @@ export class KeptSessions {
   async delete(principal: Principal, given: string, signal: AbortSignal): Promise<SessionKey> {
     const { key, owner } = await this.get(principal, given);
     const removed = await this.#parts.turns.take(key, signal, (fence) => this.#parts.store.catalog.remove(key, owner, fence));
-    if (!removed) throw noSession(key);
+    if (!removed) throw noSession(principal, key);
     return key;
   }
 
@@ -71,7 +71,7 @@ export class KeptSessions {
   async reset(principal: Principal, given: string, signal: AbortSignal): Promise<KeptSession> {
     const { key, owner } = await this.get(principal, given);
     const emptied = await this.#parts.turns.take(key, signal, (fence) => this.#parts.store.catalog.empty(key, owner, fence));
-    if (!emptied) throw noSession(key);
+    if (!emptied) throw noSession(principal, key);
     return emptied;
   }
 
@@ -79,7 +79,7 @@ export class KeptSessions {
     const key = given.trim();
     const named = agentIdOfKey(key);
     if (named !== undefined) return `agent:${named}:${key.slice(key.indexOf(":", "agent:".length) + 1)}`;
-    if (this.#parts.agents.list(principal).length === 0) throw noSession(key);
+    if (this.#parts.agents.list(principal).length === 0) throw noSession(principal, key);
     return `agent:${this.#parts.agents.defaultFor(principal).id}:${key}`;
   }
 
@@ -96,8 +96,8 @@ export class KeptSessions {
   }
 }
 
-function noSession(key: SessionKey): GatewayError {
-  return new GatewayError("not_found", `There is no session '${key}' of yours. List the sessions to see which there are.`, {
+function noSession(principal: Principal, key: SessionKey): GatewayError {
+  return new GatewayError("not_found", `There is no session '${key}'${whose(principal)}. List the sessions to see which there are.`, {
     param: "key",
   });
 }

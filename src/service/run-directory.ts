@@ -5,7 +5,7 @@
  * Deliberately absent: how runs begin (`run-service.ts`).
  */
 import { GatewayError } from "../domain/errors.ts";
-import { mayKnow, type Principal } from "../domain/principal.ts";
+import { mayKnow, type Principal, whose } from "../domain/principal.ts";
 import { RunFold, type RunResult } from "../domain/run.ts";
 import type { NumberedEvent, RunRecord } from "../domain/run-record.ts";
 import type { RunHistory } from "./run-history.ts";
@@ -23,7 +23,9 @@ export class RunDirectory {
   async find(principal: Principal, id: string): Promise<RunRecord> {
     const record = await this.#history.find(id.replace(/^chatcmpl-/, ""));
     if (record && mayKnow(principal, record.owner)) return record;
-    throw new GatewayError("not_found", `There is no run '${id.slice(0, maxShownId)}' of yours, or its time is over.`, { param: "id" });
+    throw new GatewayError("not_found", `There is no run '${id.slice(0, maxShownId)}'${whose(principal)}, or its time is over.`, {
+      param: "id",
+    });
   }
 
   /** Of a completed run in the background, as long as its events are kept; else undefined. */

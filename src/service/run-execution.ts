@@ -26,6 +26,8 @@ export interface ExecutionParts {
   /** The events of the turns, from `turn_start` on. */
   readonly turns: (admitted: Admitted, conversation: Conversation, signal: AbortSignal) => Promise<AsyncIterable<RunEvent>>;
   readonly feed: RunFeed;
+  /** It has waited for all that it has to wait for. */
+  readonly onStart: () => void;
   /** Something could not be kept that nobody was promised. */
   readonly onUnkept: (thrown: unknown) => void;
 }
@@ -77,6 +79,7 @@ export class RunExecution {
         yield event;
       }
       timer = setTimeout(() => live.fail(timedOut(agent)), agent.runTimeoutMs).unref();
+      this.#parts.onStart();
       const started: RunEvent = { type: "run_start" };
       await this.#tell(started);
       yield started;

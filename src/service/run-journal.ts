@@ -1,4 +1,4 @@
-/** What the log says of runs: how each ended, and which models gave way to others. Never what was said in them. */
+/** What the log says of runs: that each began, how it ended, and which models gave way to others. Never what was said in them. */
 import type { Logger } from "pino";
 import type { RunEvent } from "../domain/run.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -33,13 +33,14 @@ export class RunJournal {
     this.#log.warn({ runId, err }, "the record of a refused run could not be taken back");
   }
 
-  ended({ opened }: LiveRun, { end, progress }: Ended, durationMs: number): void {
+  began(live: LiveRun): void {
+    this.#log.debug({ ...idsOf(live), model: live.opened.model }, "run begun");
+  }
+
+  ended(live: LiveRun, { end, progress }: Ended, durationMs: number): void {
     const line = {
-      runId: opened.id,
-      agent: opened.agentId,
+      ...idsOf(live),
       model: end.model,
-      sessionKey: opened.sessionKey,
-      principal: opened.owner,
       status: end.status,
       ...(end.status === "aborted" ? { by: end.by } : {}),
       turns: end.turns,
@@ -52,4 +53,8 @@ export class RunJournal {
     if (end.status !== "failed") this.#log.info(line, "run ended");
     else this.#log.warn({ ...line, code: end.error.code, err: end.error }, "run failed");
   }
+}
+
+function idsOf({ opened: { id, agentId, sessionKey, owner } }: LiveRun) {
+  return { runId: id, agent: agentId, sessionKey, principal: owner };
 }

@@ -198,6 +198,7 @@ export class RunService {
       feed,
       turns: (run: Admitted, conversation: Conversation, signal: AbortSignal) =>
         this.#turns(run, conversation, (model, messages) => this.#journal.leftOut(id, model, messages), signal),
+      onStart: () => this.#journal.began(live),
       onUnkept: (thrown: unknown) => this.#journal.unkept(id, thrown),
     };
     const startedAt = performance.now();

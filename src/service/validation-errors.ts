@@ -8,6 +8,9 @@ import { type ErrorCode, GatewayError } from "../domain/errors.ts";
 /** Summaries of several complaints: never the cause itself. */
 const summaries = new Set(["oneOf", "anyOf", "allOf", "if", "propertyNames"]);
 
+/** A caller may make up keys of megabytes; so much of each is told back. */
+const maxShownKey = 128;
+
 /** `whole`: what a complaint is about that has no place. */
 export function toValidationError(errors: readonly ErrorObject[], whole = "The request body"): GatewayError {
   const causes = errors.filter((error) => !summaries.has(error.keyword));
@@ -92,10 +95,10 @@ function explain(
   }
 }
 
-/** What a union is told apart by, from the branches of its schema. */
-function tagsOf({ parentSchema, params }: ErrorObject): string[] {
-  const { oneOf = [] } = (parentSchema ?? {}) as { oneOf?: { properties?: { [name: string]: { const?: unknown } } }[] };
-  return oneOf.map(({ properties }) => JSON.stringify(properties?.[String((params as { tag: unknown }).tag)]?.const));
+/** What a union is told apart by, as `http/contract.ts` has left it in the schema. */
+function tagsOf({ parentSchema }: ErrorObject): string[] {
+  const { discriminator } = (parentSchema ?? {}) as { discriminator?: { tags?: readonly string[] } };
+  return (discriminator?.tags ?? []).map((tag) => JSON.stringify(tag));
 }
 
 function list(types: readonly string[]): string {
@@ -111,5 +114,6 @@ function paramOf(instancePath: string, key: string | undefined): string | undefi
     .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
   if (key !== undefined) steps.push(key);
   if (steps.length === 0) return undefined;
-  return steps.map((step, index) => (/^\d+$/.test(step) ? `[${step}]` : index === 0 ? step : `.${step}`)).join("");
+  const shown = steps.map((step) => step.slice(0, maxShownKey));
+  return shown.map((step, index) => (/^\d+$/.test(step) ? `[${step}]` : index === 0 ? step : `.${step}`)).join("");
 }

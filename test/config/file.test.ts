@@ -56,6 +56,7 @@ describe("finding the file", () => {
         auth: { mode: "token", isGenerated: true, rateLimit: undefined },
         chatCompletions: { enabled: false, maxBodyBytes: 20971520, keepAliveMs: 15000, readerTimeoutMs: 60000, sessionHeader: undefined },
         requestTimeoutMs: 300000,
+        maxConnections: 10000,
         trustedProxies: [],
       },
       agents: [{ id: "main", isDefault: true, model: "builtin/offline", tools: { allow: [] }, maxTurns: 16, runTimeoutMs: 600000 }],

@@ -1,4 +1,5 @@
 /** When the watcher of the config file says that it has changed, whatever way it is changed, and when it does not. */
+import { execFileSync } from "node:child_process";
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
@@ -110,7 +111,7 @@ describe("a changed config file is noticed", () => {
   });
 });
 
-test("a file that is touched, or removed, has not changed", async () => {
+test("a file that is touched, or removed and put back, has not changed", async () => {
   const { path, seen } = await watched();
   await writeFile(path, "first");
   await rm(path);
@@ -119,6 +120,34 @@ test("a file that is touched, or removed, has not changed", async () => {
   await writeFile(path, "second");
   await seen.until("second");
   expect(seen.contents).toEqual(["first", "second"]);
+});
+
+test("a file that is gone is told of once, and a pipe in its place is never opened", async () => {
+  const path = join(await makeFolder(), "openclaw.json");
+  await writeFile(path, "first");
+  const calls: (() => void)[] = [];
+  let count = 0;
+  const stop = watchConfig(path, () => {
+    count++;
+    for (const wake of calls.splice(0)) wake();
+    return Promise.resolve();
+  });
+  watching.push(stop);
+  const called = async (times: number): Promise<void> => {
+    while (count < times) await new Promise<void>((resolve) => calls.push(resolve));
+  };
+  await called(1);
+  await rm(path);
+  await called(2);
+  execFileSync("mkfifo", [`${path}.pipe`]);
+  await writeFile(path, "second");
+  await called(3);
+  await rm(path);
+  await rename(`${path}.pipe`, path);
+  await called(4);
+  // Whoever had opened the pipe would still wait for its writer.
+  await stop();
+  expect(count).toBe(4);
 });
 
 test("nothing is told once the watching has stopped", async () => {

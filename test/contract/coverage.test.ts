@@ -288,6 +288,7 @@ const pathOf: { readonly [operation: string]: string } = {
   getModel: "/v1/models/openclaw/main",
   getHealth: "/healthz",
   getReadiness: "/readyz",
+  getMetrics: "/metrics",
   getContract: "/openapi.json",
   getDocs: "/docs",
 };
@@ -428,6 +429,10 @@ const provocations: readonly Provocation[] = [
   { operation: "listSessionMessages", status: 200, how: "with branches", provoke: () => get("/v1/sessions/tools/messages?branches=true") },
   { operation: "getModel", status: 400, how: "a malformed percent-encoding", provoke: () => get("/v1/models/%zz") },
   { operation: "getModel", status: 404, how: "an unknown agent", provoke: () => get("/v1/models/openclaw/gamma") },
+  { operation: "getMetrics", status: 200, how: "somebody on this machine", provoke: () => get("/metrics", { authorization: "" }) },
+  { operation: "getMetrics", status: 401, how: "a wrong secret", provoke: () => get("/metrics", { authorization: "Bearer wrong" }) },
+  { operation: "getMetrics", status: 403, how: "a token for some agents", provoke: () => get("/metrics", asLaptop) },
+  { operation: "getMetrics", status: 429, how: "a lock-out", provoke: () => get("/metrics", {}, lockedOut) },
   { operation: "getReadiness", status: 503, how: "a store that is gone", provoke: () => get("/readyz", {}, broken) },
   {
     operation: "getReadiness",

@@ -38,6 +38,7 @@ const json = { "content-type": "application/json" };
 const auth = { mode: "token", token: testToken };
 const laptop = { name: "laptop", token: "token-of-a-laptop", agents: ["beta"], models: ["openai/gpt-5.4"] };
 const phone = { name: "phone", token: "token-of-a-phone", expiresAt: "2026-01-01" };
+const desktop = { name: "desktop", token: "token-of-a-desktop", models: ["openai/gpt-5.4"] };
 const asLaptop = { authorization: `Bearer ${laptop.token}` };
 const weather = { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } };
 const sound = { type: "input_audio", input_audio: { data: "UklGRg==", format: "wav" } };
@@ -69,7 +70,7 @@ beforeAll(async () => {
   const quick = { chatCompletions: { enabled: true } };
   [gateway, narrow, hurried, disabled, lockedOut, broken] = await Promise.all([
     startGateway({
-      gateway: { auth: { ...auth, tokens: [laptop, phone] }, http: { endpoints: quick } },
+      gateway: { auth: { ...auth, tokens: [laptop, desktop, phone] }, http: { endpoints: quick } },
       agents: { entries },
       models: { providers: { local, openai } },
       session: { maxQueued: 0 },
@@ -254,6 +255,8 @@ const provocations: { readonly [name: string]: () => Promise<string> | string } 
   "Unauthorized.expired": () => get("/v1/models", { authorization: `Bearer ${phone.token}` }),
   "Forbidden.agent": () => chat({ ...say("hi"), model: "openclaw:main" }, asLaptop),
   "Forbidden.model": () => chat(say("hi"), { ...asLaptop, "x-openclaw-model": "local/qwen3" }),
+  "MetricsForbidden.someAgents": () => get("/metrics", asLaptop),
+  "MetricsForbidden.someModels": () => get("/metrics", { authorization: `Bearer ${desktop.token}` }),
   "AgentNotFound.session": chatInSessionOfAnother,
   "AgentNotFound.agent": () => chat({ ...say("hi"), model: "openclaw:gamma" }),
   "AgentNotFound.override": () => chat(say("hi"), { "x-openclaw-model": "local/qwen9" }),

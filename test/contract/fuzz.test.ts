@@ -138,7 +138,7 @@ test("every bound of the contract holds, from both sides", async () => {
   }
   if (failures.length > 0)
     throw new Error(`${failures.length} bounds do not hold. The first of them:\n${failures.slice(0, 5).join("\n\n")}`);
-}, 120_000);
+});
 
 describe("what the contract states only in prose", () => {
   const rules = [...bodyRules, ...agentRules];

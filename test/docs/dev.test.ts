@@ -38,4 +38,4 @@ test("the gateway from source is restarted when a file of it changes", async () 
     child.kill("SIGTERM");
     await once(child, "close");
   }
-}, 60_000);
+});

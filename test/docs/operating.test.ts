@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { validate } from "dockerfile-utils";
 import { exitCodes } from "../../src/cli/exit-codes.ts";
+import { addGauges } from "../../src/telemetry/gauges.ts";
+import { Instruments } from "../../src/telemetry/instruments.ts";
 import { readDocument, root } from "./documents.ts";
 
 interface Schema {
@@ -120,5 +122,35 @@ describe("examples/Containerfile", () => {
     expect(asked[1]).toBe(port);
     expect(readDocument("openapi.yaml")).toContain(`\n  ${asked[2]}:\n`);
     expect(instructions("STOPSIGNAL")).toEqual(["SIGTERM"]);
+  });
+});
+
+describe("what is said of metrics", () => {
+  const { registry } = new Instruments();
+  addGauges(registry, {
+    load: () => ({ running: 0, waiting: 0, sessions: 0 }),
+    runLimits: () => ({ maxConcurrent: 1, maxQueued: 1 }),
+    connections: () => 0,
+    version: "",
+  })();
+  const names = registry.getMetricsAsArray().map(({ name }) => name);
+  const rows = table("metric | labels | what it is | when it is bad, and what to do");
+
+  test("is of every metric that there is, once, and of no other", () => {
+    const shown = rows.flatMap(([, cell]) => codes(cell));
+    // Only Linux says how many files a process has open.
+    const elsewhere = process.platform === "linux" ? [] : ["process_open_fds", "process_max_fds"];
+    expect(shown.toSorted()).toEqual([...names, ...elsewhere].toSorted());
+  });
+
+  test("has rules that look at metrics and labels that there are", () => {
+    const rules = /^groups:\n[\s\S]+?^```/m.exec(page)?.[0] ?? "";
+    const expressions = [...rules.matchAll(/^ +expr: (.+)$/gm)].map(([, expression = ""]) => expression);
+    expect(expressions.length).toBeGreaterThan(5);
+    for (const expression of expressions) {
+      const used = [...expression.matchAll(/\b(?:clawgate|gen_ai|process|nodejs)_\w+/g)].map(([name]) => name);
+      const known = new Set([...names, ...names.map((name) => `${name}_bucket`), "gen_ai_request_model"]);
+      expect([expression, used.filter((name) => !known.has(name))]).toEqual([expression, []]);
+    }
   });
 });

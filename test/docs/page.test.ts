@@ -41,7 +41,7 @@ withBrowser("the API reference", () => {
     // As root, which containers are, Chromium has no sandbox; it opens only this one page.
     const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
     browser = await chromium.launch({ executablePath: executablePath as string, args });
-  }, 60_000);
+  });
 
   afterAll(() => browser?.close());
 
@@ -76,7 +76,7 @@ withBrowser("the API reference", () => {
     expect(requests.filter((request) => !request.startsWith("file://") && !/^(?:blob|data):/.test(request))).toEqual([]);
     expect(errors).toEqual([]);
     await page.context().close();
-  }, 60_000);
+  });
 
   test("links to the guides beside it, but not where the gateway serves it alone", async () => {
     const site = await open(pathToFileURL(join(root, "dist/docs/index.html")).href, { offline: true });
@@ -89,5 +89,5 @@ withBrowser("the API reference", () => {
     expect(await served.page.locator("#guides").isVisible()).toBe(false);
     expect(served.requests.filter((request) => !request.startsWith(gateway.url) && !/^(?:blob|data):/.test(request))).toEqual([]);
     await served.page.context().close();
-  }, 60_000);
+  });
 });

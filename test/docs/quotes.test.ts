@@ -13,4 +13,4 @@ test("the documents quote what their commands print, and their tables say what t
   // What is stale is said on stderr, so that a failure shows it.
   expect(status === 0 ? "" : stderr).toBe("");
   expect(stdout).toMatch(/[1-9]\d* commands were run/);
-}, 120_000);
+});

@@ -223,8 +223,16 @@ test.each(shown.filter(({ example }) => !example.endsWith(" beginning")))(
 
 test("the documents begin as the contract shows", async () => {
   const beginnings = shown.filter(({ example }) => example.endsWith(" beginning"));
-  expect(beginnings.map(({ example }) => example)).toEqual(["getContract application/json beginning", "getDocs text/html beginning"]);
-  expect((await json("/openapi.json"))[0]).toMatchObject(beginnings[0]?.value as object);
+  const [metrics, document] = beginnings;
+  expect(beginnings.map(({ example }) => example)).toEqual([
+    "getMetrics text/plain beginning",
+    "getContract application/json beginning",
+    "getDocs text/html beginning",
+  ]);
+  const fresh = await startGateway();
+  await fresh.chat(say("hi"));
+  expect((await (await fresh.get("/metrics")).text()).startsWith(metrics?.value as string)).toBe(true);
+  expect((await json("/openapi.json"))[0]).toMatchObject(document?.value as object);
   expect((await (await gateway.get("/docs")).text()).trimStart().toLowerCase()).toMatch(/^<!doctype html>/);
 });
 

@@ -13,7 +13,7 @@ let pages: string[];
 beforeAll(() => {
   execFileSync(process.execPath, ["--import", "tsx", join(root, "scripts/build-docs.ts")], { cwd: root });
   pages = readdirSync(site, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".html"));
-}, 60_000);
+});
 
 const read = (page: string): string => readFileSync(join(site, page), "utf8");
 

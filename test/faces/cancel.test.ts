@@ -198,7 +198,7 @@ describe("a run that is cancelled", () => {
     await upstream.aborted;
     expect((await showRun(here, id)).status).toBe("aborted");
     await expectFree("shared", there);
-  }, 30_000);
+  });
 });
 
 describe("a run whose caller leaves", () => {

@@ -73,7 +73,10 @@ function finishWith(exchange: Exchange, text: string): void {
 describe("who may call", () => {
   test("a rotated token is refused at once, and the new one is taken", async () => {
     const gateway = await startGateway();
-    expect(await gateway.reload({ gateway: section({ auth: { token: "another-token" } }) })).toEqual({ isNew: true, unchanged: [] });
+    expect(await gateway.reload({ gateway: section({ auth: { token: "another-token" } }) })).toEqual({
+      changed: ["gateway"],
+      unchanged: [],
+    });
     expect([await statusOf(gateway), await statusOf(gateway, "/v1/models", as("another-token"))]).toEqual([401, 200]);
   });
 
@@ -364,6 +367,34 @@ describe("tool servers", () => {
     await until(isGone(now));
   });
 
+  test("stay for all the runs that are at work through many reloads, and leave no process behind", async () => {
+    const held = await startHeldUpstream();
+    const numbered = (n: number) => config(held, { files: { ...files, env: { TEST_MCP_KEY: String(n) } } });
+    const gateway = await startGateway(numbered(0));
+    const before = await pidOf(gateway, held, "files");
+    const runs = Array.from({ length: 40 }, (_, n) => gateway.chat(say(`go ${n}`)));
+    const exchanges: Exchange[] = [];
+    while (exchanges.length < runs.length) exchanges.push(await held.next());
+    for (let n = 1; n <= 20; n++) await gateway.reload(numbered(n));
+    const now = await pidOf(gateway, held, "files");
+    for (const exchange of exchanges) {
+      exchange.call("files__pid", {});
+      exchange.finish();
+    }
+    const told = new Set<number>();
+    for (const _ of runs) {
+      const exchange = await held.next();
+      told.add(Number((exchange.body as { messages: { content: string }[] }).messages.at(-1)!.content));
+      finishWith(exchange, "done");
+    }
+    expect([...told]).toEqual([before]);
+    expect(new Set(await Promise.all(runs.map(textOf)))).toEqual(new Set(["done"]));
+    await until(isGone(before));
+    expect(isGone(now)()).toBe(false);
+    await gateway.close();
+    await until(isGone(now));
+  });
+
   test("stay for a run that was asked for before, while it is looked up whether it was begun before", async () => {
     const held = await startHeldUpstream();
     const gateway = await startGateway(config(held, { files }));
@@ -465,7 +496,7 @@ describe("what needs a restart", () => {
     const gateway = await startGateway();
     const auth = { mode: "password", password: "secret", tokens: [] };
     expect(await gateway.reload({ gateway: section({ auth: { ...auth, rateLimit: {} }, chat: { maxBodyBytes: 100 } }) })).toEqual({
-      isNew: true,
+      changed: ["gateway"],
       unchanged: ["gateway.auth.mode", "gateway.auth.rateLimit"],
     });
     expect([await statusOf(gateway), await statusOf(gateway, "/v1/models", as("secret"))]).toEqual([200, 401]);
@@ -516,7 +547,7 @@ describe("fifty reloads while four clients ask without a pause", () => {
     expect(earlier.slice(1).filter((runs) => runs.deref() !== undefined)).toHaveLength(0);
     await gateway.close();
     expect(process.listenerCount("exit")).toBe(listeners);
-  }, 60_000);
+  });
 });
 
 function collectGarbage(): void {

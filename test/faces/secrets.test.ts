@@ -101,4 +101,4 @@ test("50 conversations of 20 turns at the same time: each model input holds all 
   // Twice where the model was asked again after its tool.
   const everyTurn = Array.from({ length: turnCount }, (_, turn) => (Object.values(turns).includes(turn) ? [turn, turn] : [turn])).flat();
   for (const conversation of conversations) expect(turnsAsked.get(conversation)).toEqual(everyTurn);
-}, 120_000);
+});

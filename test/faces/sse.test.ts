@@ -100,7 +100,7 @@ describe("a failure before the first event is an ordinary reply, also for a stre
     stub.reply({ status: 500, headers: { "x-should-retry": "false" }, body: "" });
     const runId = (await gateway.chat(say("hi"))).headers.get("x-openclaw-run-id");
     const lines = gateway.log().filter((line) => line["runId"] === runId);
-    expect(lines.map((line) => line["msg"])).toEqual(["run failed", "request failed"]);
+    expect(lines.map((line) => line["msg"])).toEqual(["run begun", "run failed", "request failed"]);
   });
 });
 
@@ -448,7 +448,7 @@ describe("a slow reader", () => {
     await new Promise((resolve) => response.socket.once("close", resolve));
     clearInterval(knock);
     expect(response.complete).toBe(false);
-  }, 10_000);
+  });
 
   test("can be any number of readers that read: probes answer meanwhile", async () => {
     stub.reply({ text: "z".repeat(4096), chunks: Infinity });
@@ -481,83 +481,6 @@ describe("a caller that goes away", () => {
     exchange.finish();
     expect((await pending).status).toBe(200);
   };
-
-  test.each([
-    ["streamed", true],
-    ["not streamed", false],
-  ])("before the first token, %s, closes the provider's connection at once and frees the session", async (name, stream) => {
-    const gone = new AbortController();
-    const pending = own.chat(say("hi", { stream, user: `before ${name}` }), {}, gone.signal);
-    const exchange = await held.next();
-    gone.abort();
-    await exchange.aborted;
-    await expect(pending).rejects.toThrow();
-    await expectFree(`before ${name}`, []);
-  });
-
-  test("after the first token of a stream closes the provider's connection at once and frees the session", async () => {
-    const gone = new AbortController();
-    const pending = own.chat(streamed("hi", { user: "after" }), {}, gone.signal);
-    const exchange = await held.next();
-    exchange.say("first token");
-    const reader = new StreamReader(await pending);
-    await reader.until("first token");
-    gone.abort();
-    await exchange.aborted;
-    await expectFree("after", []);
-  });
-
-  test("after the first token of a reply that is not streamed does the same", async () => {
-    const gone = new AbortController();
-    const pending = own.chat(say("hi", { user: "folded" }), {}, gone.signal);
-    const exchange = await held.next();
-    exchange.say("first token");
-    gone.abort();
-    await exchange.aborted;
-    await expect(pending).rejects.toThrow();
-    await expectFree("folded", []);
-  });
-
-  test("between two turns leaves no second call to the provider", async () => {
-    const gone = new AbortController();
-    const pending = own.chat(streamed("hi", { user: "between" }), {}, gone.signal);
-    const first = await held.next();
-    first.say("I calculate.");
-    first.call("calculator", { expression: "1+1" });
-    first.finish();
-    const second = await held.next();
-    const reader = new StreamReader(await pending);
-    await reader.until("I calculate.");
-    gone.abort();
-    await second.aborted;
-    await expectFree("between", []);
-  });
-
-  test("while its run waits in the queue gives up its place, and the provider is never asked", async () => {
-    const user = "queue";
-    const first = own.chat(say("first", { user }));
-    const running = await held.next();
-    const gone = new AbortController();
-    const request = httpRequest(`${own.url}/v1/chat/completions`, {
-      method: "POST",
-      agent: false,
-      signal: gone.signal,
-      headers: { authorization: `Bearer ${testToken}`, "content-type": "application/json" },
-    });
-    const failed = once(request, "error");
-    request.end(JSON.stringify(say("never", { user })));
-    const asked = held.count;
-    gone.abort();
-    await failed;
-    running.say("first answer");
-    running.finish();
-    expect((await first).status).toBe(200);
-    await expectFree(user, [
-      { role: "user", content: "first" },
-      { role: "assistant", content: "first answer" },
-    ]);
-    expect(held.count).toBe(asked + 1);
-  });
 
   test("is no error in the log", async () => {
     const gone = new AbortController();

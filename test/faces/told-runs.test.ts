@@ -48,7 +48,7 @@ const inGateway = (message: string, isFolded: boolean): Promise<Run> => startGat
 
 type Told = { type: string; text?: string };
 
-/** What is told of a run: neither what tools are told and answer, nor into how many pieces a text fell. */
+/** What is told of a run: neither what tools are told and answer, nor how long they took, nor into how many pieces a text fell. */
 async function story(events: AsyncIterable<RunEvent>): Promise<Told[]> {
   const told: Told[] = [];
   for await (const event of events) {
@@ -61,7 +61,8 @@ async function story(events: AsyncIterable<RunEvent>): Promise<Told[]> {
     const call = "call" in event ? { call: { ...event.call, arguments: "" } } : {};
     const content = "content" in event ? { content: "" } : {};
     const error = "error" in event ? { error: { code: event.error.code, message: event.error.message } } : {};
-    told.push({ ...event, ...call, ...content, ...error });
+    const { durationMs: _, ...rest } = { durationMs: undefined, ...event };
+    told.push({ ...rest, ...call, ...content, ...error });
   }
   return told;
 }

@@ -1,6 +1,6 @@
 /** Runs, sessions and conversations over WebSocket beside HTTP: what one face began, the other sees, goes on with and ends. */
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
+import { makeFolder, say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
 import { RpcClient, type RpcFailure } from "../support/rpc-client.ts";
 import { startStubUpstream, type StubUpstream } from "../support/stub-upstream.ts";
 import { StreamReader } from "./event-stream.ts";
@@ -110,6 +110,30 @@ describe("a run that was begun over WebSocket", () => {
     expect((await client.request("chat.history", { sessionKey: "left", agentId: "slow" })).messages).toHaveLength(2);
   });
 
+  test("goes on when its connection breaks, at whichever moment", async () => {
+    for (let at = 0; at < 8; at++) {
+      const method = at % 2 === 0 ? "agent" : "chat.send";
+      const sessionKey = `agent:slow:broken-${at}`;
+      const params = { message: "hi", sessionKey, idempotencyKey: `broken-${at}` };
+      const broken = await RpcClient.connect(gateway.url);
+      broken.start(method, params);
+      const exchange = await held.next();
+      if (at >= 2) exchange.say("Half. ");
+      if (at >= 4) await broken.event(({ event }) => event === "chat");
+      if (at >= 6) exchange.finish();
+      broken.socket.terminate();
+      await broken.closed;
+      if (at < 6) {
+        exchange.say("And the rest.");
+        exchange.finish();
+      }
+      const { runId } = await client.request(method, params);
+      expect(await client.request("agent.wait", { runId })).toMatchObject({ status: "ok" });
+      expect(await client.request("chat.history", { sessionKey })).toMatchObject({ messages: [{ role: "user" }, { role: "assistant" }] });
+    }
+    expect((await client.request("status")).runs).toEqual({ running: 0, waiting: 0, sessions: 0 });
+  });
+
   test("is cancelled over HTTP, and its caller told", async () => {
     const call = client.start("agent", { message: "hi", agentId: "slow" });
     const { runId } = await call.accepted();
@@ -161,6 +185,27 @@ describe("a run that was begun over WebSocket", () => {
       status: "failed",
       error: { details: { code: "upstream_rejected" } },
     });
+  });
+
+  test("that its gateway did not end is told of as interrupted, with the same error as over HTTP", async () => {
+    const models = { providers: { held: { baseUrl: held.url } } };
+    const config = { models, agents: { defaults: { model: "held/model" }, entries: { main: { default: true } } } };
+    const folder = await makeFolder();
+    const first = await startGateway(config, { folder });
+    const call = (await RpcClient.connect(first.url)).start("agent", { message: "hi", sessionKey: "cut-short" });
+    const { runId } = await call.accepted();
+    await held.next();
+    await first.close();
+    const second = await startGateway(config, { folder });
+    const later = await RpcClient.connect(second.url);
+    const { status, error } = await later.request("runs.get", { runId });
+    const overHttp = await showRun(second, runId);
+    expect({ status, code: error?.details.code, message: error?.message }).toEqual({
+      status: "interrupted",
+      code: "run_interrupted",
+      message: overHttp.error?.message,
+    });
+    expect(await later.request("agent.wait", { runId })).toMatchObject({ status: "error", error: error?.message });
   });
 
   test("brings its model, its effort, its instructions and its attachments along", async () => {
@@ -225,6 +270,10 @@ describe("an idempotency key", () => {
   });
 
   test("is refused for anything else", async () => {
+    await client.request("chat.send", { sessionKey: "keyed", message: "this", idempotencyKey: "said-once" });
+    const other = { sessionKey: "keyed", message: "that", idempotencyKey: "said-once" };
+    expect(await client.refusal("chat.send", other)).toMatchObject({ detail: "idempotency_conflict" });
+    expect(await client.refusal("agent", other)).toMatchObject({ detail: "idempotency_conflict" });
     await client.request("agent", { message: "this", idempotencyKey: "for-this" });
     const failure = await client.refusal("agent", { message: "that", idempotencyKey: "for-this" });
     expect(failure).toMatchObject({ code: "INVALID_REQUEST", detail: "idempotency_conflict" });
@@ -453,6 +502,48 @@ test("a token that may name some models is told these, listed or not, and no pro
 });
 
 describe("what is somebody else's", () => {
+  test("is answered word for word like what is not there, by every method that names something", async () => {
+    const other = await RpcClient.connect(gateway.url, { auth: { token: phone } });
+    const call = client.start("agent", { message: "mine", agentId: "slow", sessionKey: "hidden" });
+    const { runId } = await call.accepted();
+    const exchange = await held.next();
+    exchange.say("Secret.");
+    await client.told("chat", runId);
+    const answerTo = async (method: string, params: object): Promise<string> => {
+      const answer = await other.request(method as "health", params).catch((thrown: unknown) => (thrown as RpcFailure).frame.error);
+      // What was asked for is told back, and is all that may differ.
+      return JSON.stringify(answer)
+        .replaceAll(/0{32}|hidden|absent/g, "…")
+        .replaceAll(runId, "…");
+    };
+    const absent = "0".repeat(32);
+    const questions: [string, (session: string, run: string) => object][] = [
+      ["runs.get", (_session, run) => ({ runId: run })],
+      ["runs.get", (_session, run) => ({ runId: `chatcmpl-${run}` })],
+      ["agent.wait", (_session, run) => ({ runId: run, timeoutMs: 0 })],
+      ["chat.history", (session) => ({ sessionKey: session })],
+      ["chat.abort", (session) => ({ sessionKey: session })],
+      ["chat.abort", (session, run) => ({ sessionKey: session, runId: run })],
+      ["sessions.get", (session) => ({ key: session })],
+      ["sessions.export", (session) => ({ key: session })],
+      ["sessions.export", (session) => ({ key: session, after: "x" })],
+      ["sessions.reset", (session) => ({ key: session })],
+      ["sessions.delete", (session) => ({ key: session })],
+    ];
+    const ask = async (session: string, run: string): Promise<string[]> => {
+      const answers: string[] = [];
+      for (const [method, params] of questions) answers.push(`${method} ${await answerTo(method, params(session, run))}`);
+      return answers;
+    };
+    const [theirs, nobodys] = [await ask("agent:slow:hidden", runId), await ask("agent:slow:absent", absent)];
+    expect(theirs).toEqual(nobodys);
+    expect(await client.request("runs.get", { runId })).toMatchObject({ status: "running" });
+    exchange.finish();
+    await call.final;
+    expect(await ask("agent:slow:hidden", runId)).toEqual(nobodys);
+    await other.close();
+  });
+
   test("is not there: neither runs, nor sessions, nor events", async () => {
     const other = await RpcClient.connect(gateway.url, { auth: { token: phone } });
     const call = client.start("agent", { message: "mine", agentId: "slow", sessionKey: "mine" });

@@ -76,11 +76,11 @@ function join(events: RunEvent[], event: RunEvent): void {
   else events.push(event);
 }
 
-/** What a provider counts as nothing is the same as what it does not count. */
+/** What a provider counts as nothing is the same as what it does not count, and how long a tool took is never the same. */
 function comparable(event: RunEvent): object {
-  return JSON.parse(
-    JSON.stringify(event, (key, value: unknown) => (key === "replay" || (key.endsWith("Tokens") && value === 0) ? undefined : value)),
-  ) as object;
+  const isLeftOut = (key: string, value: unknown): boolean =>
+    key === "replay" || key === "durationMs" || (key.endsWith("Tokens") && value === 0);
+  return JSON.parse(JSON.stringify(event, (key, value: unknown) => (isLeftOut(key, value) ? undefined : value))) as object;
 }
 
 /** A chunk without what differs from run to run, and without what only one provider counts. */

@@ -354,7 +354,12 @@ test("a field that nobody knows is ignored wherever it stands", async () => {
   expect(await reply.json()).toMatchObject({ choices: [{ finish_reason: "stop" }] });
 });
 
-test("numbers that no JSON number can hold are refused", async () => {
-  const body = JSON.stringify(say("hi", { temperature: 0 })).replace('"temperature":0', '"temperature":1e999');
-  expectError(await exchangeOf(await gateway.chat(body)), { status: 400, code: "invalid_value", param: "temperature" });
+test.each(["temperature", "max_tokens", "max_completion_tokens", "n"])("%s that no JSON number can hold is refused", async (param) => {
+  const body = JSON.stringify(say("hi", { [param]: 0 })).replace(`"${param}":0`, `"${param}":1e999`);
+  expectError(await exchangeOf(await gateway.chat(body)), { status: 400, code: "invalid_value", param });
+});
+
+test("a type that none of the parts has is answered with all of theirs", async () => {
+  const { error } = (await (await gateway.chat(part({ type: "picture" }))).json()) as { error: { message: string } };
+  expect(error.message).toBe(`'messages[0].content[0].type' must be one of: "text", "image_url", "input_audio", "file".`);
 });

@@ -1,6 +1,7 @@
 /**
  * Whatever is wrong with a request, the answer is an error in the contract's shape, and the connection it came on stays
- * usable unless the reply closes it. What is wrong inside a well-formed body is in `bad-bodies.test.ts`.
+ * usable unless the reply closes it. What is wrong inside a well-formed body is in `bad-bodies.test.ts`, what is no well-formed
+ * request in `test/hostile/`.
  */
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "@jest/globals";
@@ -24,92 +25,6 @@ async function post(body: string | Buffer | ReadableStream, headers: { [name: st
   const init = { method: "POST", headers: { ...bearer, ...json, ...headers }, body, duplex: "half" } as RequestInit;
   return exchangeOf(await fetch(`${gateway.url}/v1/chat/completions`, init));
 }
-
-describe("a request that is not well-formed HTTP", () => {
-  test.each<[string, string | Buffer]>([
-    ["no request line", "hello\r\n\r\n"],
-    ["an unknown method", "BREW /healthz HTTP/1.1\r\nhost: gateway\r\n\r\n"],
-    ["a path without a slash", "GET healthz HTTP/1.1\r\nhost: gateway\r\n\r\n"],
-    ["a path that is not ASCII", Buffer.from("GET /민지 HTTP/1.1\r\nhost: gateway\r\n\r\n")],
-    ["another protocol", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
-    ["a header without a colon", "GET /healthz HTTP/1.1\r\nhost: gateway\r\nhello\r\n\r\n"],
-    ["a NUL in a header", "GET /healthz HTTP/1.1\r\nhost: gateway\r\nx-a: b\0c\r\n\r\n"],
-    ["two lengths", head(chat, { ...bearer, ...json, "content-length": "5", "Content-Length": "6" })],
-    ["a length and chunks", head(chat, { ...bearer, ...json, "content-length": "5", "transfer-encoding": "chunked" })],
-    ["a negative length", head(chat, { ...bearer, ...json, "content-length": "-1" })],
-    ["a length beyond all numbers", head(chat, { ...bearer, ...json, "content-length": "9".repeat(30) })],
-    ["a broken chunk", `${head(chat, { ...bearer, ...json, "transfer-encoding": "chunked" })}zz\r\n`],
-  ])("gets a JSON error and a closed connection: %s", async (_what, bytes) => {
-    const reply = await sendRaw(gateway.url, bytes);
-    expectError(reply, { status: 400, code: "invalid_value", param: null });
-    expect(reply.headers["connection"]).toBe("close");
-  });
-
-  test("names no host", async () => {
-    for (const path of ["/healthz", "/nowhere"]) {
-      expectError(await sendRaw(gateway.url, `GET ${path} HTTP/1.1\r\n\r\n`), { status: 400, code: "invalid_value", param: null });
-    }
-    expect((await sendRaw(gateway.url, "GET /healthz HTTP/1.0\r\n\r\n")).status).toBe(200);
-  });
-
-  test("is answered once, and then the connection is really closed", async () => {
-    const raw = await connectRaw(gateway.url);
-    raw.send("hello\r\n\r\nhello\r\n\r\n");
-    expectError(await raw.reply(), { status: 400, code: "invalid_value" });
-    expect(await raw.closed()).toBe("");
-    raw.destroy();
-  });
-
-  test.each(["GET", "POST"])("has an absolute address that is none, with %s", async (method) => {
-    for (const address of ["http://[/healthz", "http://a b/"]) {
-      const reply = await sendRaw(gateway.url, head(`${method} ${address}`));
-      expectError(reply, { status: 400, code: "invalid_value", param: null });
-    }
-  });
-
-  test("wants to open a tunnel", async () => {
-    const reply = await sendRaw(gateway.url, "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n");
-    expectError(reply, { status: 400, code: "invalid_value", param: null });
-  });
-
-  test("expects something that nobody knows: it is answered as if it did not", async () => {
-    const reply = await sendRaw(gateway.url, head("GET /nowhere", { expect: "a-miracle" }));
-    expectError(reply, { status: 404, code: "not_found" });
-  });
-
-  test("stops within its body", async () => {
-    const raw = await connectRaw(gateway.url);
-    raw.send(head(chat, { ...bearer, ...json, "content-length": "1000" }), '{"mod');
-    raw.end();
-    expectError(await raw.reply(), { status: 400, code: "invalid_value" });
-  });
-});
-
-describe("headers", () => {
-  const sized = (bytes: number) => {
-    const start = head("GET /healthz", { "x-big": "" }).length;
-    return head("GET /healthz", { "x-big": "a".repeat(bytes - start) });
-  };
-
-  test("of 64 KiB are accepted", async () => {
-    expect((await sendRaw(gateway.url, sized(64 * 1024))).status).toBe(200);
-  });
-
-  test("of 64 KiB in a thousand lines are accepted", async () => {
-    const lines = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`x-${String(n).padStart(4, "0")}`, "a".repeat(54)]));
-    expect((await sendRaw(gateway.url, head("GET /healthz", lines))).status).toBe(200);
-  });
-
-  test("of more than 256 KiB are refused", async () => {
-    const reply = await sendRaw(gateway.url, sized(257 * 1024));
-    expectError(reply, { status: 431, code: "headers_too_large", param: null });
-    expect(reply.headers["connection"]).toBe("close");
-  });
-
-  test("are refused when the address is that long", async () => {
-    expectError(await sendRaw(gateway.url, head(`GET /${"a".repeat(256 * 1024)}`)), { status: 431, code: "headers_too_large" });
-  });
-});
 
 describe("a path", () => {
   test.each([
@@ -361,10 +276,10 @@ describe("a hundred thousand levels", () => {
     expectError(await post(good.replace('"hi"', deep)), { status: 400, code: "invalid_type", param: "messages[0].content" });
   });
 
-  test("many wrong items are refused by their first, and a million by their number", async () => {
+  test("many wrong items are refused by their first, and more by their number", async () => {
     const body = (count: number): string => `{"model":"openclaw","messages":[${"1,".repeat(count - 1)}1]}`;
     expectError(await post(body(16_384)), { status: 400, code: "invalid_type", param: "messages[0]" });
-    expectError(await post(body(1_000_000)), { status: 400, code: "invalid_value", param: "messages" });
+    expectError(await post(body(200_000)), { status: 400, code: "invalid_value", param: "messages" });
   });
 });
 

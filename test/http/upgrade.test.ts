@@ -52,6 +52,17 @@ describe("a WebSocket", () => {
     });
   });
 
+  test("that is asked for behind another request waits for the reply to that", async () => {
+    const raw = await connectRaw(gateway.url);
+    const body = JSON.stringify(say("hi"));
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${testToken}\r\ncontent-type: application/json\r\n`;
+    const behind = `GET / HTTP/1.1\r\nhost: x\r\n${handshake}\r\n`;
+    raw.send(`${head}content-length: ${body.length}\r\n\r\n${body}${head}content-length: ${body.length}\r\n\r\n${body}${behind}`);
+    expect([(await raw.reply()).status, (await raw.reply()).status]).toEqual([200, 200]);
+    expect((await raw.reply()).status).toBe(101);
+    raw.destroy();
+  });
+
   test("is there with the chat endpoint switched off", async () => {
     const off = await startGateway({ gateway: { port: 0, auth: { mode: "token", token: testToken } } });
     await (await RpcClient.connect(off.url)).request("agent", { message: "hi" });

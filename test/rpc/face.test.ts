@@ -1,6 +1,7 @@
 /** The face by itself, with what only the program does with it: closing the connections of some principals, and its end. */
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { GatewayConfig, NamedToken } from "../../src/config/config.ts";
@@ -8,16 +9,19 @@ import type { Principal } from "../../src/domain/principal.ts";
 import { routeUpgrades } from "../../src/http/upgrade.ts";
 import { openRpcFace, type RpcFace, type RpcParts } from "../../src/rpc/face.ts";
 import { AgentDirectory } from "../../src/service/agent-directory.ts";
-import { AuthService } from "../../src/service/auth-service.ts";
+import { AuthService, type Credentials } from "../../src/service/auth-service.ts";
 import { RunFeed } from "../../src/service/run-feed.ts";
 import { createHash } from "node:crypto";
 import { rpcDocument } from "../support/rpc-frames.ts";
 import { RpcClient } from "../support/rpc-client.ts";
+import { frame, opcodes } from "./raw-websocket.ts";
 
 let server: Server;
 let face: RpcFace;
 let url: string;
 let now = Date.parse("2030-01-01");
+let whenAuthenticated = (): void => undefined;
+let revoked: string | undefined;
 
 const tokenOf = (name: string, more: Partial<NamedToken> = {}): NamedToken => ({
   name,
@@ -37,12 +41,21 @@ beforeAll(async () => {
   const agent = { id: "main", isDefault: true, model: "none/none", fallbacks: [], createdAt: 1 } as unknown as ConstructorParameters<
     typeof AgentDirectory
   >[0][number];
+  const service = new AuthService(auth, () => now);
   // What methods need besides is not there: none that needs it is called.
   const parts = {
     config: { auth, corsOrigins: [], chatCompletions: { maxBodyBytes: 1_000_000 } } as unknown as GatewayConfig,
-    auth: new AuthService(auth, () => now),
+    auth: {
+      authenticate: async (credentials: Credentials) => {
+        const principal = await service.authenticate(credentials);
+        whenAuthenticated();
+        return principal;
+      },
+      stillHolds: (principal: Principal) => principal.name !== revoked && service.stillHolds(principal),
+    },
     agents: new AgentDirectory([agent]),
     runFeed: new RunFeed(),
+    onAnswered: () => undefined,
     document: rpcDocument,
     version: "1.2.3",
     checkReadiness: () => Promise.resolve(),
@@ -81,6 +94,52 @@ test("a token that expires takes its connections with it", async () => {
   expect(await brief.closed).toEqual({ code: 1008, reason: "token expired" });
   expect(await other.request("health")).toMatchObject({ ok: true });
   await other.close();
+});
+
+describe("a token that is taken out while its connection is decided on", () => {
+  test("does not let it in any more", async () => {
+    const client = new RpcClient(url);
+    await client.challenge();
+    whenAuthenticated = () => void (revoked = "b");
+    const failure = await client.greet(as("b")).catch((thrown: unknown) => thrown);
+    expect(failure).toMatchObject({ message: "This token is no longer good." });
+    expect(await client.closed).toEqual({ code: 1008, reason: "connect failed" });
+    whenAuthenticated = () => undefined;
+    revoked = undefined;
+    await (await RpcClient.connect(url, as("b"))).close();
+  });
+});
+
+describe("before connect", () => {
+  test("what comes byte by byte is cut as soon as holding it costs too much", async () => {
+    const written: Buffer[] = [];
+    const socket = new Duplex({
+      read: () => undefined,
+      write: (piece: Buffer, _encoding, done) => {
+        written.push(piece);
+        done();
+      },
+    });
+    const headers = {
+      upgrade: "websocket",
+      connection: "Upgrade",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    };
+    const refuse = (error: Error): void => {
+      throw error;
+    };
+    face.accept({ method: "GET", url: "/", headers } as unknown as IncomingMessage, socket, Buffer.alloc(0), refuse);
+    socket.push(frame(opcodes.text, "", { length: 60_000n }));
+    const isClosed = (): boolean => written.some((piece) => piece.includes("too large before connect"));
+    let sent = 0;
+    for (; sent < 60_000 && !isClosed(); sent++) {
+      socket.push("x");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(sent).toBeLessThan(2_000);
+    socket.destroy();
+  });
 });
 
 describe("draining", () => {

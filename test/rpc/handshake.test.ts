@@ -141,8 +141,25 @@ describe("what is refused besides", () => {
     expect(await refusalOf({ params: { minProtocol: 5, maxProtocol: 6 } })).toMatchObject({ detail: "PROTOCOL_MISMATCH" });
   });
 
+  test("scopes that mean nothing here, where there are no others", async () => {
+    const refused = await refusalOf({ params: { scopes: ["chat", "operator.pairing"] } });
+    expect(refused).toMatchObject({ code: "INVALID_REQUEST", detail: "invalid_value" });
+    expect(refused.message).toBe(
+      "None of these scopes is known here. Ask for operator.read, operator.write or operator.admin, or leave 'scopes' out.",
+    );
+    expect(refused.frame.error.details.param).toBe("scopes");
+  });
+
   test("another role, before the secret is looked at", async () => {
     expect(await refusalOf({ auth: {}, params: { role: "node" } })).toMatchObject({ detail: "ROLE_NOT_SUPPORTED" });
+  });
+
+  test("nothing that a client calls itself begins a line of the log", async () => {
+    const name = 'x\r\n{"level":60,"msg":"forged"}\u2028\u001b[31m';
+    await RpcClient.connect(gateway.url, { params: { client: { ...testClient, id: name.slice(0, 128), mode: "a\nb" } } });
+    expect(gateway.logText()).not.toMatch(/^\{"level":60/m);
+    // Every line is one object.
+    expect(gateway.log().some(({ msg, client }) => msg === "websocket connected" && client === name)).toBe(true);
   });
 
   test("parameters that the contract does not have, in the words clients look for", async () => {
@@ -155,7 +172,24 @@ describe("what is refused besides", () => {
   test("web pages, but for those of listed origins and of the gateway's own address", async () => {
     const from = (origin: string) => ({ socket: { headers: { origin } } });
     expect(await refusalOf(from("https://evil.example"))).toMatchObject({ code: "FORBIDDEN", detail: "CONTROL_UI_ORIGIN_NOT_ALLOWED" });
-    expect(await refusalOf(from("null"))).toMatchObject({ detail: "CONTROL_UI_ORIGIN_NOT_ALLOWED" });
+    const { host } = new URL(gateway.url);
+    const others = [
+      "null",
+      "",
+      page.replace("https", "http"),
+      `${page}:8443`,
+      `${page}.`,
+      `${page}.evil.example`,
+      `https://evil.example/${page}`,
+      `http://${host}.evil.example`,
+      `http://${host}@evil.example`,
+      `http://localhost.evil.example:${new URL(gateway.url).port}`,
+      `http://127.0.0.1:1`,
+      `${page}, ${page}`,
+    ];
+    for (const origin of others) {
+      expect({ origin, ...(await refusalOf(from(origin))) }).toMatchObject({ origin, frame: { error: { code: "FORBIDDEN" } } });
+    }
     await RpcClient.connect(gateway.url, from(page));
     await RpcClient.connect(gateway.url, from(gateway.url));
     // Behind a proxy that speaks TLS, the address is the same and the scheme is not.
@@ -251,13 +285,26 @@ describe("before hello-ok", () => {
     expect(await client.closed).toEqual({ code: 1008, reason: "connect required" });
   });
 
-  test("nor right behind connect, before it is answered", async () => {
+  test("what is sent right behind connect is looked at after it, and only if it is let in", async () => {
     const client = new RpcClient(gateway.url);
     await client.challenge();
-    const greeting = client.greet({ auth: { token: testToken } }).catch((thrown: unknown) => thrown);
-    expect(await client.refusal("health")).toMatchObject({ detail: "CONNECT_REQUIRED" });
-    expect((await greeting) as Error).toBeInstanceOf(Error);
-    expect(await client.closed).toMatchObject({ code: 1008 });
+    const greeting = client.greet({ auth: { token: testToken } });
+    expect(await client.request("health")).toMatchObject({ ok: true });
+    await greeting;
+    const stranger = new RpcClient(gateway.url);
+    await stranger.challenge();
+    const refused = stranger.greet({ auth: { token: "canary-wrong" } }).catch((thrown: unknown) => thrown);
+    await expect(stranger.request("health")).rejects.toThrow("closed with 1008 connect failed");
+    expect(await refused).toMatchObject({ detail: "AUTH_TOKEN_MISMATCH" });
+  });
+
+  test("two hundred connections that say nothing are all shut out, and nothing is left of them", async () => {
+    const crowded = await startGateway({}, { rpcLimits: { handshakeMs: 2_000, closeMs: 100 } });
+    const silent = Array.from({ length: 200 }, () => new RpcClient(crowded.url));
+    const client = await RpcClient.connect(crowded.url);
+    const ends = await Promise.all(silent.map(({ closed }) => closed));
+    expect(ends.every(({ code }) => code === 1008)).toBe(true);
+    while ((await client.request("status")).connections > 1) await new Promise((resolve) => setImmediate(resolve));
   });
 
   test("64 KiB are read, and no more, in one frame or in many pieces", async () => {

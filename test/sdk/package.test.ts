@@ -43,7 +43,7 @@ beforeAll(async () => {
   const archives = [packed, ...others].map(({ filename }) => `./${filename}`);
   await npm(["install", "--offline", "--no-audit", "--no-fund", ...archives], folder);
   gateway = await startGateway({ agents: { entries: { main: { default: true, tools: ["calculator"] } } } });
-}, 60_000);
+});
 
 test("it holds what it needs to run and to be read, and nothing else", () => {
   const modules = ["chunk-stream", "client", "connection", "errors", "event-stream", "index", "openapi", "reply", "schemas"];

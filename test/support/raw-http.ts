@@ -20,6 +20,8 @@ export interface RawConnection {
   send(...pieces: (string | Buffer)[]): void;
   /** The next reply. Rejects when the connection ends before it is complete. `isHead`: the reply has no body. */
   reply(options?: { isHead?: boolean }): Promise<RawReply>;
+  /** Resolves when this text is in what has come since the last reply. Rejects when the connection ends without it. */
+  until(text: string): Promise<void>;
   /** Resolves when the other side has closed the connection, cleanly or not, with the bytes no reply was made of. */
   closed(): Promise<string>;
   /** Closes our sending half only. */
@@ -79,6 +81,12 @@ export async function connectRaw(url: string, { readsAfterSending = false }: Raw
         await changed();
       }
     },
+    async until(text) {
+      while (!received.includes(text)) {
+        if (isOver) throw new Error(`The connection ended without ${JSON.stringify(text)}: ${JSON.stringify(received.toString("latin1"))}`);
+        await changed();
+      }
+    },
     async closed() {
       while (!isOver) await changed();
       return received.toString("latin1");
@@ -105,7 +113,7 @@ export function head(requestLine: string, headers: { readonly [name: string]: st
   return `${requestLine} HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
-function parseReply(received: Buffer, isHead: boolean, isOver: boolean): { reply: RawReply; end: number } | undefined {
+export function parseReply(received: Buffer, isHead: boolean, isOver: boolean): { reply: RawReply; end: number } | undefined {
   const headEnd = received.indexOf("\r\n\r\n");
   if (headEnd < 0) return undefined;
   const [statusLine = "", ...lines] = received.toString("latin1", 0, headEnd).split("\r\n");

@@ -10,12 +10,13 @@ import {
   updateChatCompletion,
 } from "./completions.ts";
 import { getContract, getDocs, type DocumentParts } from "./documents.ts";
+import { getMetrics, type MetricParts } from "./metrics.ts";
 import { getModel, listModels, type ModelParts } from "./models.ts";
 import { getHealth, getReadiness, type ProbeParts } from "./probes.ts";
 import { cancelRun, getRun, streamRunEvents } from "./runs.ts";
 import { deleteSession, getSession, listSessionMessages, listSessions, resetSession, type SessionParts } from "./sessions.ts";
 
-export type OperationParts = ChatParts & CompletionParts & ModelParts & SessionParts & ProbeParts & DocumentParts;
+export type OperationParts = ChatParts & CompletionParts & ModelParts & SessionParts & ProbeParts & MetricParts & DocumentParts;
 
 export function createOperations(parts: OperationParts): Operations {
   return {
@@ -37,6 +38,7 @@ export function createOperations(parts: OperationParts): Operations {
     streamRunEvents: streamRunEvents(parts),
     getHealth: getHealth(parts),
     getReadiness: getReadiness(parts),
+    getMetrics: getMetrics(parts),
     getContract: getContract(parts),
     getDocs: getDocs(parts),
   };

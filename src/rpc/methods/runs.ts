@@ -4,6 +4,7 @@ import type { Principal } from "../../domain/principal.ts";
 import { type CompletedRun, errorOfEnd, foldRun, type RunEnd, type RunEvent, type RunResult } from "../../domain/run.ts";
 import { errorOfFailure, type NumberedEvent, type RunRecord, type RunStatus } from "../../domain/run-record.ts";
 import type { RunDirectory } from "../../service/run-directory.ts";
+import { runInterrupted } from "../../service/run-history.ts";
 import type { RunService } from "../../service/run-service.ts";
 import type { Methods, ResultOf } from "../contract.ts";
 import { RpcError, toWireError, type UnfinishedPayload } from "../errors.ts";
@@ -36,12 +37,20 @@ export function waitForRun({ runDirectory }: RunParts): Methods["agent.wait"] {
     const { principal, signal } = call;
     const found = await runDirectory.find(principal, given);
     call.follow({ runId: found.id, sessionKey: found.sessionKey });
-    const over = AbortSignal.timeout(timeoutMs);
+    signal.throwIfAborted();
+    // Not `AbortSignal.any`, which leaves something behind with the connection's signal for every wait.
+    const wait = new AbortController();
+    const stop = (): void => wait.abort();
+    const timer = setTimeout(stop, timeoutMs).unref();
+    signal.addEventListener("abort", stop, { once: true });
     try {
-      return encodeWaited(await runDirectory.waitFor(principal, found.id, AbortSignal.any([signal, over])));
+      return encodeWaited(await runDirectory.waitFor(principal, found.id, wait.signal));
     } catch (thrown) {
-      if (signal.aborted || !over.aborted) throw thrown;
+      if (signal.aborted || !wait.signal.aborted) throw thrown;
       return { runId: found.id, status: "timeout", startedAt: found.createdAt };
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
     }
   };
 }
@@ -127,7 +136,7 @@ function encodeWaited({ id: runId, status, createdAt: startedAt, outcome }: RunR
     startedAt,
     ...(outcome ? { endedAt: outcome.endedAt } : {}),
     ...(outcome?.finishReason ? { stopReason: outcome.finishReason } : {}),
-    ...(waited === "error" ? { error: outcome?.error?.message ?? "The gateway stopped while the run was at work." } : {}),
+    ...(waited === "error" ? { error: outcome?.error?.message ?? runInterrupted().message } : {}),
   };
 }
 
@@ -148,7 +157,12 @@ function encodeRun(record: RunRecord, result: RunResult | undefined, isOwnerShow
     ...(spent?.finishReason ? { finishReason: spent.finishReason } : {}),
     ...(spent?.usage ? { usage: encodeUsage(spent.usage) } : {}),
     ...(spent?.cost === undefined ? {} : { cost: spent.cost }),
-    ...(outcome?.error ? { error: toWireError(errorOfFailure(outcome.error)) } : {}),
+    ...encodeFailure(record),
     ...(result ? { text: result.text + result.refusal } : {}),
   };
+}
+
+function encodeFailure({ status, outcome }: RunRecord): Pick<ResultOf<"runs.get">, "error"> {
+  if (status === "interrupted") return { error: toWireError(runInterrupted()) };
+  return outcome?.error ? { error: toWireError(errorOfFailure(outcome.error)) } : {};
 }

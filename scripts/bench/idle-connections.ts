@@ -1,0 +1,122 @@
+/**
+ * (j) What WebSocket connections that ask for nothing cost HTTP, and how much memory each of them takes. One gateway of the
+ * same build for every crowd, and two without any: by how much these two differ is the noise.
+ */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { plainEnvironment, startServer, type ServerProcess } from "../server-process.ts";
+import { Client } from "./load.ts";
+import { round, type Row, type ScenarioResult } from "./report.ts";
+import { ask } from "./requests.ts";
+import { isCompletion } from "./scenarios.ts";
+import { startGateway, token, writeConfig } from "./subjects.ts";
+import { type Contender, measureThroughput, type Effort } from "./throughput.ts";
+
+const concurrency = 8;
+const limits = { kbEach: 20, ratio: 0.95 };
+/** What a gateway has open besides. */
+const otherFiles = 200;
+/** Loaded into the gateway, which then prints on a signal what it holds in bytes when nothing is left to be collected. */
+const probe = [
+  "process.on('SIGUSR2', () => {",
+  "  gc();",
+  "  const { heapUsed, external } = process.memoryUsage();",
+  "  console.log(heapUsed + external);",
+  "});",
+].join("");
+const probeFlags = ["--expose-gc", "--import", `data:text/javascript,${encodeURIComponent(probe)}`];
+const [nobody, noise] = ["no connections", "no connections, again"];
+
+type Hearing = "all" | "named";
+
+/** A gateway and those who are connected to it. */
+interface Place extends Contender {
+  readonly kbEach?: number;
+}
+
+interface Measured {
+  readonly rows: readonly Row[];
+  /** Requests per second of a contender's over those without connections. */
+  readonly ratioOf: (name: string) => number;
+}
+
+export async function idleConnections(upstreamUrl: string, count: number, effort: Effort): Promise<ScenarioResult> {
+  const title = `(j) completion, builtin model, beside ${count} idle WebSocket connections`;
+  const mayOpen = fileLimit();
+  if (mayOpen < count + otherFiles) return { title: `${title}: skipped, a process may open ${mayOpen} files only`, rows: [], targets: [] };
+  const started: ServerProcess[] = [];
+  const place = async (name: string, hears?: Hearing): Promise<Place> => {
+    const server = await startGateway(writeConfig(upstreamUrl), probeFlags);
+    started.unshift(server);
+    const contender = { name, server, question: ask("openclaw", { token }) };
+    await warmUp(server);
+    if (!hears) return contender;
+    const before = await heldKb(server);
+    started.unshift(await startCrowd(server, hears, count));
+    const kbEach = ((await heldKb(server)) - before) / count;
+    // Sockets of another kind make Node compile anew what it does with all of them.
+    await warmUp(server);
+    return { ...contender, kbEach };
+  };
+  try {
+    const [none, again] = [await place(nobody), await place(noise)];
+    const deaf = await place(`${count} that hear of nothing`, "named");
+    const idle = await measure([none, again, deaf], effort);
+    // By themselves: what these are told takes time of whoever is measured next to them.
+    const hearing = await place(`${count} that hear of every run`, "all");
+    const told = await measure([none, hearing], effort);
+    const ratio = idle.ratioOf(deaf.name);
+    const most = Math.max(deaf.kbEach ?? NaN, hearing.kbEach ?? NaN);
+    return {
+      title,
+      rows: [...idle.rows, ...told.rows.slice(1)],
+      targets: [
+        {
+          name: `${count} idle connections: HTTP within noise, at least ${limits.ratio} of without`,
+          isMet: ratio >= limits.ratio,
+          measured: `${round(ratio)} (noise ${round(idle.ratioOf(noise))})`,
+        },
+        { name: `${count} idle connections: under ${limits.kbEach} KB each`, isMet: most < limits.kbEach, measured: `${round(most)} KB` },
+      ],
+    };
+  } finally {
+    for (const server of started) await server.stop();
+  }
+}
+
+async function measure(places: readonly Place[], effort: Effort): Promise<Measured> {
+  const measured = await measureThroughput(places, concurrency, effort, { check: isCompletion });
+  const ratioOf = (name: string): number => 1 / measured.ratioTo(name);
+  const cellsOf = ({ server, cells: { [`${nobody} / it`]: _, ...cells } }: Row): Row["cells"] => {
+    const kbEach = places.find(({ name }) => name === server)?.kbEach;
+    const ratio = server === nobody ? {} : { "to none": round(ratioOf(server)) };
+    return { ...cells, ...ratio, ...(kbEach === undefined ? {} : { "KB each": round(kbEach) }) };
+  };
+  return { rows: measured.rows.map((row) => ({ ...row, cells: cellsOf(row) })), ratioOf };
+}
+
+async function heldKb(server: ServerProcess): Promise<number> {
+  return Number(await server.ask("SIGUSR2")) / 1024;
+}
+
+/** What runs hot is compiled before anything is measured. */
+async function warmUp({ url }: ServerProcess): Promise<void> {
+  const client = new Client(url, concurrency);
+  await client.load(ask("openclaw", { token }), { concurrency, seconds: 20, maxCount: 3000 }, isCompletion);
+  await client.close();
+}
+
+function startCrowd({ url }: ServerProcess, hears: Hearing, count: number): Promise<ServerProcess> {
+  const program = fileURLToPath(new URL("crowd.ts", import.meta.url));
+  return startServer(["--import", "tsx", program, url, token, String(count), hears], { env: plainEnvironment({}), readsStderr: true });
+}
+
+/** Node takes as many as it may have. Infinite where there is no /proc. */
+function fileLimit(): number {
+  try {
+    const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+    return hard === undefined || hard === "unlimited" ? Infinity : Number(hard);
+  } catch {
+    return Infinity;
+  }
+}
