@@ -6,7 +6,7 @@ export interface components {
     schemas: {
         /** @description The client's choice; the answer carries it. */
         RequestId: string;
-        /** @description Of one connection, 1, 2, 3, …; absent on what comes before `hello-ok`. */
+        /** @description On one connection each event's is one more than that of the event before; absent on what comes before `hello-ok`. */
         Seq: number;
         RequestFrame: {
             /** @constant */
@@ -103,7 +103,8 @@ export interface components {
             role?: string;
             /**
              * @description What the connection limits itself to: `operator.read`, `operator.write` (includes read), `operator.admin` (includes both). Left
-             *     out, it is `operator.admin`. Others are ignored. They never allow more than the token does.
+             *     out, it is `operator.admin`. Others beside one of these are ignored, and refused without; `hello-ok` says which are meant.
+             *     They never allow more than the token does.
              */
             scopes?: string[];
             auth?: {

@@ -472,6 +472,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How is it doing, in numbers?
+         * @description Runs, requests, tokens, times and the process, in the text format of Prometheus (`text/plain; version=0.0.4`), whatever `Accept` says.
+         *     Labels have values of the configuration and of this contract only: never a session, a user, an address or anything that a caller wrote.
+         *     What each number means, and when it is bad, is in the guide to operating a gateway.
+         *
+         *     Callers on the gateway's own machine need no token. Such a caller connects to a loopback address, names one in `Host` and is
+         *     no proxy: a request with a forwarding header (`Forwarded`, `Via`, `X-Forwarded-…`, `X-Real-IP`) needs a token wherever it comes from.
+         *     The numbers are those of all callers together, so a token that may use some agents or language models only is refused (403).
+         */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.json": {
         parameters: {
             query?: never;
@@ -1678,6 +1710,17 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description The token may use some agents or language models only, and the numbers are those of all. */
+        MetricsForbidden: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description There is no such agent or language model, the session is somebody else's, or the endpoint is switched off. */
         AgentNotFound: {
             headers: {
@@ -2197,7 +2240,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description Only `application/json`, in UTF-8; `gzip`, `deflate` and `br` are unpacked. 20 MiB at most, unless configured otherwise. */
+        /** @description Only `application/json`, in UTF-8; `gzip`, `deflate` and `br` are unpacked. 20 MiB at most, unless configured otherwise, and 250 000 items and fields. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ChatCompletionRequest"];
@@ -2901,6 +2944,40 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             431: components["responses"]["HeadersTooLarge"];
             503: components["responses"]["NotReady"];
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this request in the reply and in the gateway's log. Up to 128 letters, digits, `_`, `.` and `-`; anything else is replaced
+                 *     by a new one, never refused.
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["MetricsForbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["LockedOut"];
+            431: components["responses"]["HeadersTooLarge"];
         };
     };
     getContract: {
