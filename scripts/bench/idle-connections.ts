@@ -50,13 +50,13 @@ export async function idleConnections(upstreamUrl: string, count: number, effort
     started.unshift(server);
     const contender = { name, server, question: ask("openclaw", { token }) };
     await warmUp(server);
-    if (!hears) return contender;
+    // Each is weighed, be it that nobody is connected to it: a collection that was asked for leaves another machine code behind.
     const before = await heldKb(server);
-    started.unshift(await startCrowd(server, hears, count));
+    if (hears) started.unshift(await startCrowd(server, hears, count));
     const kbEach = ((await heldKb(server)) - before) / count;
     // Sockets of another kind make Node compile anew what it does with all of them.
     await warmUp(server);
-    return { ...contender, kbEach };
+    return hears ? { ...contender, kbEach } : contender;
   };
   try {
     const [none, again] = [await place(nobody), await place(noise)];
@@ -65,7 +65,8 @@ export async function idleConnections(upstreamUrl: string, count: number, effort
     // By themselves: what these are told takes time of whoever is measured next to them.
     const hearing = await place(`${count} that hear of every run`, "all");
     const told = await measure([none, hearing], effort);
-    const ratio = idle.ratioOf(deaf.name);
+    // To the mean of both that have none.
+    const ratio = idle.ratioOf(deaf.name) / ((1 + idle.ratioOf(noise)) / 2);
     const most = Math.max(deaf.kbEach ?? NaN, hearing.kbEach ?? NaN);
     return {
       title,

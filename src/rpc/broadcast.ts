@@ -20,10 +20,20 @@ export interface Audience {
 interface Told {
   readonly run: RunIdentity;
   readonly events: RunEvents;
+  /** What happened while nobody heard of it: most runs are over before somebody does, and their events need not be put together. */
+  readonly unheard: Happened[];
   toldAt: number;
   timer: NodeJS.Timeout | undefined;
   immediate: NodeJS.Immediate | undefined;
 }
+
+interface Happened {
+  readonly numbered: NumberedEvent;
+  readonly at: number;
+}
+
+/** Of a longer run less is to be held. */
+const maxUnheard = 64;
 
 export class Broadcast {
   readonly #feed: RunFeed;
@@ -54,15 +64,17 @@ export class Broadcast {
     const [isOver, isHeard] = [numbered.event.type === "run_end", this.#audience.hearsOf(run)];
     if (isOver) this.#runs.delete(run.id);
     if (isOver && !isHeard) return cancelFlush(told);
-    told.events.take(numbered);
+    told.unheard.push({ numbered, at: Date.now() });
+    // What nobody hears waits for whoever names the run while it is at work.
+    if (!isHeard && told.unheard.length < maxUnheard) return;
+    for (const happened of told.unheard.splice(0)) told.events.take(happened.numbered, happened.at);
     // At once: whoever waits for the run hears the rest of it before its result.
     if (isOver) this.#flush(told);
-    // What nobody hears waits for whoever names the run while it is at work.
     else if (isHeard && told.events.hasUntold) this.#flushSoon(told);
   }
 
   #begin(run: RunIdentity, first: number): Told {
-    const told = { run, events: new RunEvents(run, first), toldAt: 0, timer: undefined, immediate: undefined };
+    const told = { run, events: new RunEvents(run, first), unheard: [], toldAt: 0, timer: undefined, immediate: undefined };
     this.#runs.set(run.id, told);
     return told;
   }

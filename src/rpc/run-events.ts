@@ -1,6 +1,5 @@
 /**
- * The events of one run → payloads of the events `agent` and `chat`. What is said in one go is gathered into one piece. Pure,
- * but for the clock.
+ * The events of one run → payloads of the events `agent` and `chat`. What is said in one go is gathered into one piece. Pure.
  *
  * Deliberately absent: what the agent's own tools are told and answer, and the text so far in each piece, which would make
  * a long reply cost its square.
@@ -44,6 +43,8 @@ export class RunEvents {
   /** Known from its first event on. */
   readonly #isWhole: boolean;
   #startedAt: number;
+  /** Of the newest event. */
+  #at: number;
   #speech: Speech | undefined;
   readonly #untold: RunPayload[] = [];
   /** What the reply has come to, and what it was before this turn. */
@@ -54,15 +55,17 @@ export class RunEvents {
   constructor(run: RunIdentity, first: number) {
     this.#run = run;
     this.#isWhole = first === 1;
-    this.#startedAt = run.createdAt;
+    this.#startedAt = this.#at = run.createdAt;
   }
 
-  take({ seq, event }: NumberedEvent): void {
+  /** `at`: when it happened, in milliseconds since 1970. */
+  take({ seq, event }: NumberedEvent, at: number): void {
+    this.#at = at;
     switch (event.type) {
       case "run_queued":
         return this.#lifecycle(seq, { phase: "queued", ...this.#place() });
       case "run_start":
-        this.#startedAt = Date.now();
+        this.#startedAt = at;
         return this.#lifecycle(seq, { phase: "start", startedAt: this.#startedAt, ...this.#place() });
       case "turn_start":
         this.#saidBefore = this.#said;
@@ -142,7 +145,7 @@ export class RunEvents {
   }
 
   #end(seq: number, end: RunEnd): void {
-    const times = { startedAt: this.#startedAt, endedAt: Date.now() };
+    const times = { startedAt: this.#startedAt, endedAt: this.#at };
     const usage = end.usage ? { usage: encodeUsage(end.usage) } : {};
     switch (end.status) {
       case "completed":
@@ -170,7 +173,7 @@ export class RunEvents {
   #message(stopReason: string): { readonly message?: ChatMessage } {
     if (!this.#isWhole) return {};
     const content = encodeReply(this.#said.text, this.#said.toolCalls);
-    return { message: { role: "assistant", content, timestamp: Date.now(), stopReason, __openclaw: { runId: this.#run.id } } };
+    return { message: { role: "assistant", content, timestamp: this.#at, stopReason, __openclaw: { runId: this.#run.id } } };
   }
 
   #lifecycle(seq: number, data: Extract<Data, { phase: "queued" | "start" | "turn" | "fallback_step" | "end" | "error" }>): void {
@@ -179,7 +182,7 @@ export class RunEvents {
 
   #agent(seq: number, stream: AgentPayload["stream"], data: Data): void {
     this.#endSpeech();
-    this.#untold.push({ event: "agent", payload: { runId: this.#run.id, seq, stream, ts: Date.now(), data } });
+    this.#untold.push({ event: "agent", payload: { runId: this.#run.id, seq, stream, ts: this.#at, data } });
   }
 
   #chat(seq: number, part: ChatPart): void {

@@ -227,17 +227,20 @@ describe("whoever hears of what it has named", () => {
     expect(ear.runs).toEqual(["mine"]);
   });
 
-  test("hears of a run from its beginning, where nobody else has heard of it before", () => {
+  test.each([1, 200])("hears of a run from its beginning, where nobody else has heard of it before (%s pieces)", (pieces) => {
     const ear = new Ear("named");
     const run = runOf("mine");
-    run.tell(began(), said("Hello "));
+    const startedAt = Date.now();
+    run.tell(began(), ...Array.from({ length: pieces }, () => said("Hello ")));
     jest.advanceTimersByTime(gatherMs);
     audience.name(ear, { runId: "mine", sessionKey: "agent:main:mine" });
     run.tell(said("there."));
     run.end();
     const text = ear.heard.flatMap(({ payload }) => ("deltaText" in payload ? [payload.deltaText] : []));
-    expect(text.join("")).toBe("Hello there.");
-    expect(ear.heard.at(-1)?.payload).toMatchObject({ state: "final", message: { content: [{ type: "text", text: "Hello there." }] } });
+    const whole = `${"Hello ".repeat(pieces)}there.`;
+    expect(text.join("")).toBe(whole);
+    expect(ear.heard[0]?.payload).toMatchObject({ ts: startedAt, data: { phase: "turn" } });
+    expect(ear.heard.at(-1)?.payload).toMatchObject({ state: "final", message: { content: [{ type: "text", text: whole }] } });
   });
 
   test("hears of nothing that is another's, also under the same name", () => {
