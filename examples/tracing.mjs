@@ -1,4 +1,4 @@
-// Sends the traces of a gateway to a collector. Beside this file:
+// Sends the traces of a gateway to a collector. In a folder with nothing but this file:
 //
 //   npm install @opentelemetry/sdk-trace-node @opentelemetry/exporter-trace-otlp-http
 //   OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 NODE_OPTIONS="--import $PWD/tracing.mjs" clawgate gateway

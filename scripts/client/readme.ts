@@ -13,11 +13,14 @@ export function readme(contract: Contract, operations: readonly Operation[], exa
 
 A typed client for the HTTP surface of ${title} ${version}, made from its contract. It runs on Node ≥ 20.19 and wherever else there is \`fetch\`.
 
+It comes with the gateway, and is not on the npm registry. In a checkout of the gateway:
+
 \`\`\`sh
-npm install @clawgate/client
+npm ci
+(cd generated/client && npm pack)
 \`\`\`
 
-From a checkout of the gateway: \`npm ci\` there, then \`npm pack\` in \`generated/client\`, and install the file it makes.
+\`npm install\` takes the file that this makes.
 
 ## Quick start
 

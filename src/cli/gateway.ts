@@ -36,21 +36,26 @@ async function serve(opened: Opened, options: LoadOptions): Promise<number> {
   let off = (): void => undefined;
   const stopped = new Promise<StopSignal>((resolve) => (off = onStopSignal(resolve)));
   const leaveStrays = watchStrayFailures(log);
+  let isStopped = false;
   try {
     for (const warning of program.config.warnings) log.warn(warning);
     const url = await program.listen();
     console.log(banner(program.config, url));
     const stopReloading = keepReloading(opened, options, (secret) => console.log(tokenLine(secret)));
     const signal = await stopped;
-    log.info({ signal }, "stopping: no new runs, those at work may end");
+    const { running, waiting } = program.runs.load;
+    const { shutdownGraceMs: graceMs } = program.config.gateway;
+    log.info({ signal, runs: running + waiting, graceMs }, "stopping: no new runs, those at work may end");
     await stopReloading();
     await program.drain();
+    isStopped = true;
     return exitCodes.ok;
   } catch (thrown) {
     console.error(await explain(thrown, program.config));
     return exitCodes.failed;
   } finally {
     await program.close();
+    if (isStopped) log.info("stopped");
     leaveStrays();
     off();
   }

@@ -59,6 +59,8 @@ function toBodyError(thrown: unknown, maxBytes: number): unknown {
     return unsupported("The body's Content-Encoding is not supported. Use gzip, deflate, br or none.", "content-encoding");
   }
   if (type === "request.size.invalid") return new GatewayError("invalid_json", "The body's length is not what Content-Length said.");
+  // Mostly nobody is there to read it. On a connection that still has a reply for another request on its way, this is no fault either.
+  if (type === "request.aborted") return new GatewayError("invalid_json", "The connection ended before the body was complete.");
   // What zlib throws has neither.
   if (type === undefined && status === undefined) {
     return new GatewayError("invalid_json", "The body is not valid compressed data for its Content-Encoding.");

@@ -6,8 +6,8 @@
  */
 import type { IncomingMessage } from "node:http";
 
-/** A registered name or an address, and a port. Empty where the target has no host. */
-const hostPattern = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.%]+\])?(?::\d*)?$/i;
+/** A registered name or an address, perhaps of a certain link (`%25eth0`), and a port. Empty where the target has no host. */
+const hostPattern = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+(?:%[\w.~-]+)?\])?(?::\d*)?$/i;
 
 /** The sentence that refuses the request; undefined when there is nothing wrong with it. */
 export function framingFault({ httpVersion, rawHeaders }: IncomingMessage): string | undefined {

@@ -47,12 +47,15 @@ export function createHttpServer(handle: RequestListener, limits: ServerLimits, 
   /** Whatever else the client sends only fails again. */
   const refused = new WeakSet<Socket>();
   const refuseInTurn = (error: NodeJS.ErrnoException, socket: Socket): void => {
-    const isOfTheRequest = error.code?.startsWith("HPE_") === true || error.code === "ERR_HTTP_REQUEST_TIMEOUT";
-    if (!isOfTheRequest) return refuse(socket, error);
     if (refused.has(socket)) return;
     refused.add(socket);
     const ahead = pipeline.replyAhead(socket);
     if (ahead) ahead.once("close", () => refuse(socket, error));
+    else refuse(socket, error);
+  };
+  const onClientError = (error: NodeJS.ErrnoException, socket: Socket): void => {
+    const isOfTheRequest = error.code?.startsWith("HPE_") === true || error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+    if (isOfTheRequest) refuseInTurn(error, socket);
     else refuse(socket, error);
   };
   const server = createServer(
@@ -70,8 +73,12 @@ export function createHttpServer(handle: RequestListener, limits: ServerLimits, 
   // And 417 without a body to an expectation it does not know, which may as well be ignored.
   server.on("checkExpectation", listener);
   // Without this one it hangs up on whoever takes it for a proxy.
-  server.on("connect", (_request, socket: Socket) => refuse(socket, new Error("CONNECT")));
-  server.on("clientError", refuseInTurn);
+  server.on("connect", (_request, socket: Socket) => {
+    // Node listens no more: an error that nobody hears, such as a client that has gone already, would end the process.
+    socket.on("error", () => socket.destroy());
+    refuseInTurn(new Error("CONNECT"), socket);
+  });
+  server.on("clientError", onClientError);
   // Those beyond Node's own number would be ignored, although the framing of the request may be among them. Their size is limited.
   server.maxHeadersCount = 0;
   limitServer(server, limits);

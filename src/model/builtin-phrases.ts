@@ -25,8 +25,8 @@ export const english: Phrases = {
   echo: (quote) => `You said: “${quote}”.`,
   nothingSaid: () => "You said nothing.",
   noModel: () =>
-    "No language model is configured, so this is only Clawgate's built-in offline reply. To talk to a real model, set OPENAI_API_KEY, " +
-    "or agents.defaults.model with models.providers in the config file, and restart the gateway.",
+    "No language model is configured, so this is only Clawgate's built-in offline reply. To talk to a real model, set " +
+    "agents.defaults.model and models.providers in the config file, or start the gateway with OPENAI_API_KEY.",
   sum: (expression, result) => `${expression} = ${result}.`,
   time: (now) => `It is ${now}.`,
   saved: (name, value) => `I will remember that your ${name} is ${value}.`,

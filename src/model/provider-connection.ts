@@ -14,6 +14,8 @@ const backOffMs = [200, 600];
 const maxRetryAfterMs = 5000;
 /** 529 is how Anthropic says that it is overloaded. */
 const retryStatuses = new Set([429, 500, 502, 503, 504, 529]);
+/** Not whatever else: servers say `none`, so that nothing between compresses their streams, or name a character set there. */
+const packings = /\b(?:gzip|deflate|br|zstd|compress)\b/iu;
 const maxErrorBodyBytes = 64 * 1024;
 const errorBodyTimeoutMs = 5000;
 
@@ -61,7 +63,7 @@ export class Connection {
       if (signal.aborted) throw thrown;
       return { error: this.errors.fromThrown(thrown), mayRetry: isConnectionFailure(thrown) };
     }
-    const isPacked = !/^(?:identity)?$/iu.test(String(reply.headers["content-encoding"] ?? ""));
+    const isPacked = packings.test(String(reply.headers["content-encoding"] ?? ""));
     if (reply.statusCode === 200) {
       if (!isPacked) return { reply };
       reply.body.destroy();

@@ -37,11 +37,12 @@ export class RunJournal {
     this.#log.debug({ ...idsOf(live), model: live.opened.model }, "run begun");
   }
 
-  ended(live: LiveRun, { end, progress }: Ended, durationMs: number): void {
+  ended(live: LiveRun, { end, outcome, progress }: Ended, durationMs: number): void {
     const line = {
       ...idsOf(live),
       model: end.model,
-      status: end.status,
+      // As in its record, whichever of them somebody has read.
+      status: outcome.status,
       ...(end.status === "aborted" ? { by: end.by } : {}),
       turns: end.turns,
       toolResults: progress.toolResults,

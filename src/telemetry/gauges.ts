@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
+import { getHeapStatistics } from "node:v8";
 import Counter from "prom-client/lib/counter.js";
 import Gauge from "prom-client/lib/gauge.js";
 import Histogram from "prom-client/lib/histogram.js";
@@ -25,16 +26,23 @@ export interface Surroundings {
 
 const probeMs = 50;
 
+type Look = () => number | Promise<number>;
+
 /** Returns how to stop measuring. */
 export function addGauges(registry: Registry, around: Surroundings): () => void {
   const registers = [registry];
-  const gauge = (name: string, help: string, look: () => number): void =>
+  const gauge = (name: string, help: string, look: Look): void =>
     void new Gauge({
       name,
       help,
       registers,
-      collect() {
-        this.set(look());
+      async collect() {
+        try {
+          this.set(await look());
+        } catch {
+          // Where no file can be opened any more, all that needs none is still worth knowing.
+          this.remove();
+        }
       },
     });
   gauge("clawgate_runs_active", "Runs at work.", () => around.load().running);
@@ -51,12 +59,11 @@ export function addGauges(registry: Registry, around: Surroundings): () => void 
   return measureLoopDelay(registry);
 }
 
-function addProcess(registry: Registry, gauge: (name: string, help: string, look: () => number) => void): void {
-  const registers = [registry];
+function addProcess(registry: Registry, gauge: (name: string, help: string, look: Look) => void): void {
   new Counter({
     name: "process_cpu_seconds_total",
     help: "Processor time, of the user and of the system.",
-    registers,
+    registers: [registry],
     collect() {
       const { user, system } = process.cpuUsage();
       this.reset();
@@ -65,30 +72,14 @@ function addProcess(registry: Registry, gauge: (name: string, help: string, look
   });
   gauge("process_resident_memory_bytes", "Memory.", () => process.memoryUsage.rss());
   gauge("process_start_time_seconds", "When the process began, in seconds since 1970.", () => performance.timeOrigin / 1000);
-  gauge("nodejs_heap_size_used_bytes", "Memory of JavaScript objects.", () => process.memoryUsage().heapUsed);
+  gauge("nodejs_heap_size_used_bytes", "Memory of JavaScript objects.", () => getHeapStatistics().used_heap_size);
   // Only Linux says how many files a process has open.
-  if (existsSync("/proc/self/fd")) addFiles(registry);
-}
-
-function addFiles(registry: Registry): void {
-  const registers = [registry];
-  new Gauge({
-    name: "process_open_fds",
-    help: "Open files and sockets.",
-    registers,
-    async collect() {
-      // One of them is the folder that is being read.
-      this.set((await readdir("/proc/self/fd")).length - 1);
-    },
-  });
-  new Gauge({
-    name: "process_max_fds",
-    help: "Files and sockets that may be open.",
-    registers,
-    async collect() {
-      const soft = /^Max open files\s+(\d+)/m.exec(await readFile("/proc/self/limits", "utf8"))?.[1];
-      this.set(Number(soft ?? Infinity));
-    },
+  if (!existsSync("/proc/self/fd")) return;
+  // One of them is the folder that is being read.
+  gauge("process_open_fds", "Open files and sockets.", async () => (await readdir("/proc/self/fd")).length - 1);
+  gauge("process_max_fds", "Files and sockets that may be open.", async () => {
+    const limits = await readFile("/proc/self/limits", "utf8");
+    return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
   });
 }
 

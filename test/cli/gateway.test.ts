@@ -200,7 +200,8 @@ describe("the end", () => {
     gateway.child.kill(signal);
     const { code, stderr } = await gateway.result;
     expect(code).toBe(0);
-    expect(stderr).toContain(`"signal":"${signal}","msg":"stopping: no new runs, those at work may end"`);
+    expect(stderr).toContain(`"signal":"${signal}","runs":0,"graceMs":30000,"msg":"stopping: no new runs, those at work may end"`);
+    expect(stderr).toMatch(/"msg":"stopped"\}\n$/);
     await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow();
   });
 

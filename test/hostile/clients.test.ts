@@ -164,6 +164,37 @@ describe("a flood of connections", () => {
   }
 });
 
+describe("a client that resets the connection as soon as it has asked", () => {
+  const ask = (connection: string) => head("GET /nowhere", { connection: "upgrade", upgrade: connection });
+
+  test.each([
+    ["for a tunnel", head("CONNECT example.org:443")],
+    ["for a tunnel, behind a request", head("GET /healthz") + head("CONNECT example.org:443")],
+    ["for a WebSocket that is not there", ask("websocket")],
+    ["for HTTP/2", ask("h2c")],
+    ["for nothing that is well-formed", "?\r\n\r\n"],
+    ["for a completion, with half of its body", `${head(chat, { ...bearer, ...json, "content-length": "1000" })}{`],
+  ])(
+    "%s harms nobody, however often",
+    async (_what, bytes) => {
+      const gateway = await startGateway();
+      const check = watchOver(gateway);
+      const askAndReset = (): Promise<void> =>
+        new Promise((resolve) => {
+          const socket = connect({ host: "127.0.0.1", port: Number(new URL(gateway.url).port) }, () => {
+            socket.write(bytes, () => socket.resetAndDestroy());
+          });
+          socket.on("error", () => undefined).once("close", () => resolve());
+        });
+      for (let round = 0; round < 1_000; round++) await askAndReset();
+      await check();
+      expect(gateway.log().filter((line) => (line["level"] as number) >= 50)).toEqual([]);
+      await gateway.close();
+    },
+    120_000,
+  );
+});
+
 describe("a caller that leaves", () => {
   let gateway: TestGateway;
   let expectUnharmed: () => Promise<void>;

@@ -122,6 +122,8 @@ const wellFormed: { readonly [what: string]: readonly [bytes: string, status: nu
   "an empty host": ["GET /healthz HTTP/1.1\r\nhost:\r\n\r\n", 200],
   "empty lines first": [`\r\n\r\n\r\nGET /healthz HTTP/1.1\r\n${host}\r\n`, 200],
   "a host of an address with a port": ["GET /healthz HTTP/1.1\r\nhost: [::1]:18789\r\n\r\n", 200],
+  "a host of an address on a link": ["GET /healthz HTTP/1.1\r\nhost: [fe80::1%25eth0]:18789\r\n\r\n", 200],
+  "a host with a name of a container": ["GET /healthz HTTP/1.1\r\nhost: my_gateway.:18789\r\n\r\n", 200],
   "a body where none belongs": [`GET /healthz HTTP/1.1\r\n${host}content-length: 5\r\n\r\nhello`, 200],
   "chunks where no body belongs": [`GET /healthz HTTP/1.1\r\n${host}transfer-encoding: chunked\r\n\r\n0\r\n\r\n`, 200],
   "a chunk with an extension": [`${chunked}${size};a=b\r\n${good}\r\n0\r\n\r\n`, 200],

@@ -39,7 +39,17 @@ function requestOf(text: string): string {
     });
     open.send(head("GET /healthz"));
     expect((await open.reply()).status).toBe(200);
+    // Whoever watches is told all that can be found out without opening a file.
+    open.send(head("GET /metrics", { host: "localhost", authorization: `Bearer ${testToken}` }));
+    const metrics = await open.reply();
+    expect([metrics.status, metrics.text.includes("\nclawgate_runs_active 0\n"), metrics.text.includes("\nprocess_open_fds ")]).toEqual([
+      200,
+      true,
+      false,
+    ]);
     limit(gateway.pid, "4096:4096");
+    open.send(head("GET /metrics", { host: "localhost", authorization: `Bearer ${testToken}` }));
+    expect((await open.reply()).text).toMatch(/\nprocess_open_fds \d/);
     expect(await gateway.chat("Hello?")).toMatchObject({ status: 200 });
     for (const other of others) {
       const outcome = await other.reply().then(

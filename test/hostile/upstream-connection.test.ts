@@ -149,6 +149,17 @@ const framing: readonly (readonly [what: string, behaviour: Behaviour, expected:
     { play: lastBytes(head(200, { ...eventStream, "content-encoding": "gzip" }), gzipSync(Buffer.alloc(50_000_000))) },
     compressed,
   ],
+  ...["identity", "none", "UTF-8"].map(
+    (coding) =>
+      [
+        `a reply that is not packed, and says so: ${coding}`,
+        {
+          play: (socket: Socket, request: string) =>
+            void socket.end(head(200, { ...eventStream, "content-encoding": coding }) + wholeOf(request)),
+        },
+        worked,
+      ] as const,
+  ),
   ["gzip that does not say so", { play: packed({}, (all) => all) }, { ...unfinished, says: /./ }],
   [
     "an error in gzip",

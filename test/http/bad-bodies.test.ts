@@ -2,9 +2,15 @@
  * What is wrong inside a body, and how the error says where: status 400, a code, and the path as OpenAI spells it.
  * The other side too: an explicit null is an absent field, and what nobody knows is ignored.
  */
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import Koa from "koa";
+import { readBody } from "../../src/http/body.ts";
+import type { State } from "../../src/http/state.ts";
 import { contract, exchangeOf, expectError } from "../support/contract-check.ts";
 import { say, startGateway, type TestGateway } from "../support/gateway.ts";
+import { connectRaw, head } from "../support/raw-http.ts";
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -362,4 +368,27 @@ test.each(["temperature", "max_tokens", "max_completion_tokens", "n"])("%s that 
 test("a type that none of the parts has is answered with all of theirs", async () => {
   const { error } = (await (await gateway.chat(part({ type: "picture" }))).json()) as { error: { message: string } };
   expect(error.message).toBe(`'messages[0].content[0].type' must be one of: "text", "image_url", "input_audio", "file".`);
+});
+
+test("a body whose client leaves in the middle is no fault of the gateway's, although its connection may still have another reply", async () => {
+  const app = new Koa<State>();
+  const failed = new Promise<unknown>((resolve) => {
+    app.use(async (ctx, next) => {
+      ctx.state.route = { hasBody: true } as State["route"];
+      // As Node says it of a request, while the connection is not closed yet.
+      setImmediate(() => ctx.req.emit("aborted"));
+      await next().catch(resolve);
+      ctx.body = "";
+    });
+  });
+  app.use(readBody(1_000));
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const headers = { "content-type": "application/json", "content-length": "100" };
+  const raw = await connectRaw(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  raw.send(head("POST /", headers), "{");
+  expect(await failed).toMatchObject({ code: "invalid_json", message: "The connection ended before the body was complete." });
+  raw.destroy();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
 });

@@ -28,8 +28,8 @@ const textFor = async (messages: string | Message[], more: Partial<ModelRequest>
 describe("without anything it can do, the offline model", () => {
   test("greets and says that no language model is configured and how to set one", async () => {
     expect(await textFor("hi")).toBe(
-      "Hello! No language model is configured, so this is only Clawgate's built-in offline reply. To talk to a real model, set OPENAI_API_KEY, " +
-        "or agents.defaults.model with models.providers in the config file, and restart the gateway.",
+      "Hello! No language model is configured, so this is only Clawgate's built-in offline reply. To talk to a real model, set " +
+        "agents.defaults.model and models.providers in the config file, or start the gateway with OPENAI_API_KEY.",
     );
     expect(await textFor("안녕")).toMatch(
       /^안녕하세요! 설정된 언어 모델이 없어 .*OPENAI_API_KEY.*agents\.defaults\.model.*models\.providers/u,

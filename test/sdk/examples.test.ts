@@ -13,7 +13,7 @@ const outputs: { readonly [name: string]: RegExp } = {
   events: /^asking builtin\/offline\nusing calculator\nasking builtin\/offline\n6 \* 7 = 42\.\n2 turns, \d+ tokens\n$/,
   plain: /^6 \* 7 = 42\.\n$/,
   session: /^agent:main:민지의 수첩: I will remember that your city is Seoul\.\nagent:main:민지의 수첩: Your city is Seoul\.\n$/,
-  stream: /^Hello! .*restart the gateway\.\n\(\d+ tokens, run [0-9a-f]+\)\n$/,
+  stream: /^Hello! .*with OPENAI_API_KEY\.\n\(\d+ tokens, run [0-9a-f]+\)\n$/,
   structured: /^.*Seoul.*, .+\n$/,
   tools: /^get_weather\(Seoul\)\nThe tool get_weather answered: 21 °C, clear\n$/,
 };
