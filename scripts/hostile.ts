@@ -85,7 +85,9 @@ for (const file of [...(result?.testResults ?? [])].sort((a, b) => a.name.locale
 }
 console.log(`\nA wrong secret takes, whatever of it is right:\n${await timeSecrets()}\n`);
 const { numPassedTests: passed = 0, numFailedTests = 0, numPendingTests: skipped = 0 } = result ?? {};
-const broken = (result?.testResults ?? []).filter(({ assertionResults, message }) => assertionResults.length === 0 && message !== "").length;
+const broken = (result?.testResults ?? []).filter(
+  ({ assertionResults, message }) => assertionResults.length === 0 && message !== "",
+).length;
 const failed = numFailedTests + broken + (result && result.testResults.length > 0 ? 0 : 1);
 if (skipped > 0) console.log(`${skipped} skipped`);
 console.log(`${passed} passed, ${failed} failed`);
