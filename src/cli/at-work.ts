@@ -2,16 +2,15 @@
  * What the commands that look at things have in common: through the gateway or in this process, errors as sentences, and a quiet
  * end when whoever read the output has gone.
  */
-import type { Program } from "../program.ts";
+import type { Config } from "../config/config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { AccessFlags } from "./flags.ts";
 import { openAccess } from "./gateway-access.ts";
 import type { GatewayClient } from "./gateway-client.ts";
-import { openWith } from "./open.ts";
 
 export interface Work {
   readonly inGateway: (client: GatewayClient) => Promise<number>;
-  readonly inThisProcess: (program: Program) => Promise<number>;
+  readonly inThisProcess: (config: Config) => Promise<number>;
 }
 
 export async function atWork(flags: AccessFlags, work: Work): Promise<number> {
@@ -19,7 +18,7 @@ export async function atWork(flags: AccessFlags, work: Work): Promise<number> {
     const access = await openAccess(flags);
     if (typeof access === "number") return access;
     if (access.client) return await whileRead(access.client, work.inGateway);
-    return await whileRead((await openWith(access.config, undefined)).program, work.inThisProcess);
+    return await work.inThisProcess(access.config);
   } catch (thrown) {
     console.error(thrown instanceof Error ? thrown.message : String(thrown));
     return exitCodes.failed;

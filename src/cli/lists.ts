@@ -1,10 +1,12 @@
 /** `clawgate agents` and `clawgate models`: what a caller may choose from, as the gateway that runs knows it, or as the config says. */
 import type { methods } from "../../generated/rpc.ts";
+import type { Config } from "../config/config.ts";
 import { mainPrincipal } from "../domain/principal.ts";
 import type { Program } from "../program.ts";
-import { atWork } from "./at-work.ts";
+import { atWork, whileRead } from "./at-work.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { ListFlags } from "./flags.ts";
+import { openWith } from "./open.ts";
 
 interface ShownAgents {
   readonly defaultId: string;
@@ -26,7 +28,7 @@ export function listAgents(flags: ListFlags): Promise<number> {
   };
   return atWork(flags, {
     inGateway: async (client) => show(decodeAgents(await client.request("agents.list", {}))),
-    inThisProcess: (program) => Promise.resolve(show(agentsOf(program))),
+    inThisProcess: (config) => inProgram(config, (program) => show(agentsOf(program))),
   });
 }
 
@@ -38,8 +40,12 @@ export function listModels(flags: ListFlags): Promise<number> {
   };
   return atWork(flags, {
     inGateway: async (client) => show(decodeModels(await client.request("models.list", { includeUnlisted: true }))),
-    inThisProcess: (program) => Promise.resolve(show(modelsOf(program))),
+    inThisProcess: (config) => inProgram(config, (program) => show(modelsOf(program))),
   });
+}
+
+async function inProgram(config: Config, show: (program: Program) => number): Promise<number> {
+  return whileRead((await openWith(config, undefined)).program, (program) => Promise.resolve(show(program)));
 }
 
 function decodeAgents({ defaultId, agents }: methods["agents.list"]["result"]): ShownAgents {

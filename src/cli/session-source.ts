@@ -2,7 +2,7 @@
 import type { components } from "../../generated/rpc.ts";
 import { mainPrincipal } from "../domain/principal.ts";
 import type { KeptMessage, KeptSession } from "../domain/session-catalog.ts";
-import type { Program } from "../program.ts";
+import type { SessionDesk } from "../session-desk.ts";
 import type { GatewayClient } from "./gateway-client.ts";
 import { GatewayFailure } from "./gateway-failure.ts";
 
@@ -32,7 +32,7 @@ export interface SessionSource {
 
 const pageSize = 1_000;
 
-export function sessionsOfProgram({ keptSessions: kept }: Program): SessionSource {
+export function sessionsOfDesk({ keptSessions: kept }: SessionDesk): SessionSource {
   return {
     async *list(agent, limit) {
       let left = limit;

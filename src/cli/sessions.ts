@@ -4,11 +4,11 @@
  */
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
-import { atWork } from "./at-work.ts";
+import { atWork, whileRead } from "./at-work.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { AccessFlags, SessionsExportFlags, SessionsListFlags, SessionsRemovalFlags, SessionsShowFlags } from "./flags.ts";
 import { describeMessage, describeSession, messageRecord, sessionLine, sessionRecord } from "./session-lines.ts";
-import { type SessionSource, sessionsOfGateway, sessionsOfProgram, type ShownSession } from "./session-source.ts";
+import { type SessionSource, sessionsOfGateway, sessionsOfDesk, type ShownSession } from "./session-source.ts";
 
 export function listSessions(flags: SessionsListFlags): Promise<number> {
   return withSessions(flags, async (source) => {
@@ -109,7 +109,10 @@ async function remove(key: string, flags: SessionsRemovalFlags, { verb, question
 function withSessions(flags: AccessFlags, work: (source: SessionSource) => Promise<number>): Promise<number> {
   return atWork(flags, {
     inGateway: (client) => work(sessionsOfGateway(client)),
-    inThisProcess: (program) => work(sessionsOfProgram(program)),
+    inThisProcess: async (config) => {
+      const { openSessionDesk } = await import("../session-desk.ts");
+      return whileRead(openSessionDesk(config), (desk) => work(sessionsOfDesk(desk)));
+    },
   });
 }
 

@@ -13,7 +13,7 @@ export interface SessionTurnsParts {
   readonly lanes: Lanes;
   readonly store: Pick<SessionStore, "claimLease">;
   readonly maxWaitMs: number;
-  readonly log: Logger;
+  readonly log: Pick<Logger, "warn">;
 }
 
 /** The work is over in a moment, and its writes show the lease themselves. */

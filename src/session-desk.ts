@@ -1,0 +1,29 @@
+/**
+ * The kept sessions and nothing that runs: for commands that look at them or do away with them, and are to start at once.
+ *
+ * Deliberately absent: models, tools and faces. A program (`program.ts`) has the same services, wired the same way, beside them.
+ */
+import type { Config } from "./config/config.ts";
+import { AgentDirectory } from "./service/agent-directory.ts";
+import { KeptSessions } from "./service/kept-sessions.ts";
+import { Lanes } from "./service/lanes.ts";
+import { SessionTurns } from "./service/session-turns.ts";
+import { DeferredSessionStore } from "./store/deferred-session-store.ts";
+
+export interface SessionDesk {
+  readonly keptSessions: KeptSessions;
+  close(): Promise<void>;
+}
+
+/** Opens the database when it is first needed. */
+export function openSessionDesk({ agents, session }: Config): SessionDesk {
+  const store = new DeferredSessionStore(async () => {
+    const { openSessionStore } = await import("./store/open-session-store.ts");
+    return openSessionStore(session.database);
+  });
+  const turns = new SessionTurns({ lanes: new Lanes(session), store, maxWaitMs: session.maxWaitMs, log: silent });
+  return { keptSessions: new KeptSessions({ store, agents: new AgentDirectory(agents), turns }), close: () => store.close() };
+}
+
+/** What a command has to say, it says on the terminal. */
+const silent = { warn: (): void => undefined };
