@@ -26,7 +26,7 @@ import { RunHistory } from "./service/run-history.ts";
 import { RunRegistry } from "./service/run-registry.ts";
 import type { RunService } from "./service/run-service.ts";
 import { RunSlots } from "./service/run-slots.ts";
-import { DeferredSessionStore } from "./store/deferred-session-store.ts";
+import { deferSessionStore } from "./store/deferred-session-store.ts";
 
 /** How long `close` waits for runs that do not react to their abort. */
 const settleTimeoutMs = 5_000;
@@ -82,10 +82,7 @@ class OpenProgram implements Program {
   #isStopping = false;
 
   constructor(config: Config, log: Logger, { rpcLimits = {} }: ProgramOptions) {
-    const store = new DeferredSessionStore(async () => {
-      const { openSessionStore } = await import("./store/open-session-store.ts");
-      return openSessionStore(config.session.database);
-    });
+    const store = deferSessionStore(config.session.database);
     const registry = new RunRegistry();
     store.runs.onCancelRequested((id) => registry.findLive(id)?.abort("cancel"));
     const history = new RunHistory(registry, store.runs);

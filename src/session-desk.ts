@@ -8,19 +8,15 @@ import { AgentDirectory } from "./service/agent-directory.ts";
 import { KeptSessions } from "./service/kept-sessions.ts";
 import { Lanes } from "./service/lanes.ts";
 import { SessionTurns } from "./service/session-turns.ts";
-import { DeferredSessionStore } from "./store/deferred-session-store.ts";
+import { deferSessionStore } from "./store/deferred-session-store.ts";
 
 export interface SessionDesk {
   readonly keptSessions: KeptSessions;
   close(): Promise<void>;
 }
 
-/** Opens the database when it is first needed. */
 export function openSessionDesk({ agents, session }: Config): SessionDesk {
-  const store = new DeferredSessionStore(async () => {
-    const { openSessionStore } = await import("./store/open-session-store.ts");
-    return openSessionStore(session.database);
-  });
+  const store = deferSessionStore(session.database);
   const turns = new SessionTurns({ lanes: new Lanes(session), store, maxWaitMs: session.maxWaitMs, log: silent });
   return { keptSessions: new KeptSessions({ store, agents: new AgentDirectory(agents), turns }), close: () => store.close() };
 }

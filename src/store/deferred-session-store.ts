@@ -20,6 +20,14 @@ import type { SessionCatalog } from "../domain/session-catalog.ts";
 import type { StoredTranscript } from "../domain/transcript-tree.ts";
 import { closedError } from "./store-errors.ts";
 
+/** On the database at this path. */
+export function deferSessionStore(database: string): DeferredSessionStore {
+  return new DeferredSessionStore(async () => {
+    const { openSessionStore } = await import("./open-session-store.ts");
+    return openSessionStore(database);
+  });
+}
+
 export class DeferredSessionStore implements SessionStore {
   readonly #open: () => Promise<SessionStore>;
   #opened: Promise<SessionStore> | undefined;
