@@ -29,7 +29,8 @@ const sources: readonly (readonly [source: string, target: string, title: string
   ["docs/runs.md", "runs.html", "Runs"],
   ["docs/completions.md", "completions.html", "Stored completions"],
   ["docs/websocket.md", "websocket.html", "WebSocket"],
-  ["docs/operating.md", "operating.html", "Operating"],
+  ["docs/operations.md", "operations.html", "Operations"],
+  ["SECURITY.md", "security.html", "Security"],
   ["docs/compatibility.md", "compatibility.html", "Compatibility"],
   ["docs/errors.md", "errors.html", "Errors"],
   ["docs/cli.md", "cli.html", "Command line"],
@@ -37,6 +38,7 @@ const sources: readonly (readonly [source: string, target: string, title: string
   ["docs/architecture.md", "architecture.html", "Architecture"],
   ["docs/glossary.md", "glossary.html", "Glossary"],
   ["CONTRIBUTING.md", "contributing.html", "Contributing"],
+  ["docs/dependencies.md", "dependencies.html", "Dependencies"],
   ["CHANGELOG.md", "changelog.html", "Changes"],
 ];
 
