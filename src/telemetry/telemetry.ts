@@ -82,7 +82,7 @@ export class Telemetry implements RequestObserver {
   async observe(headers: IncomingHttpHeaders, work: () => Promise<AnsweredRequest>): Promise<void> {
     const { operationId = noOperation, status, code = "", durationMs } = await (this.#tracing?.request(headers, work) ?? work());
     this.#instruments.requests.inc({ operation: operationId, status, code });
-    this.#instruments.requestSeconds.observe({ operation: operationId }, durationMs / 1000);
+    this.#instruments.requestSeconds.of({ operation: operationId }).observe(durationMs / 1000);
   }
 
   refused(status: number, code: ErrorCode): void {
