@@ -35,9 +35,9 @@ export function accessLog(log: Logger, addressOf: ClientAddress, knownHeaders: R
     else if (failure.code === "draining") log.warn({ ...line, code: failure.code, reason: failure.message }, "request refused");
     // A run that failed has a line of its own, with the stack, under the same run id.
     else if (line.status >= 500 && line.runId !== undefined)
-      log.error({ ...line, code: failure.code, reason: failure.message }, "request failed");
-    else if (line.status >= 500) log.error({ ...line, code: failure.code, err: failure }, "request failed");
-    else log.warn({ ...line, code: failure.code, reason: failure.message }, "request refused");
+      log.error({ ...line, code: failure.code, reason: failure.forLog.message }, "request failed");
+    else if (line.status >= 500) log.error({ ...line, code: failure.code, err: failure.forLog }, "request failed");
+    else log.warn({ ...line, code: failure.code, reason: failure.forLog.message }, "request refused");
   };
 }
 

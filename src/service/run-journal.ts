@@ -17,7 +17,7 @@ export class RunJournal {
     const key = `${from} → ${to}: ${error.code}`;
     const count = (this.#fallbacks.get(key) ?? 0) + 1;
     this.#fallbacks.set(key, count);
-    this.#log.warn({ runId, from, to, code: error.code, count, err: error }, "model failed, its fallback is asked");
+    this.#log.warn({ runId, from, to, code: error.code, count, err: error.forLog }, "model failed, its fallback is asked");
   }
 
   leftOut(runId: string, model: string, messages: number): void {
@@ -58,6 +58,6 @@ export class RunJournal {
       durationMs: Math.round(durationMs * 10) / 10,
     };
     if (end.status !== "failed") this.#log.info(line, "run ended");
-    else this.#log.warn({ ...line, code: end.error.code, err: end.error }, "run failed");
+    else this.#log.warn({ ...line, code: end.error.code, err: end.error.forLog }, "run failed");
   }
 }
