@@ -32,6 +32,7 @@ const sources: readonly (readonly [source: string, target: string, title: string
   ["docs/operations.md", "operations.html", "Operations"],
   ["SECURITY.md", "security.html", "Security"],
   ["docs/benchmarks.md", "benchmarks.html", "Benchmarks"],
+  ["docs/performance.md", "performance.html", "Performance"],
   ["docs/compatibility.md", "compatibility.html", "Compatibility"],
   ["docs/errors.md", "errors.html", "Errors"],
   ["docs/cli.md", "cli.html", "Command line"],
