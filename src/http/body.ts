@@ -19,7 +19,8 @@ export function readBody(maxBytes: number): Step {
   const read = koaBody({
     text: true,
     textTypes: ["application/json"],
-    encoding: "latin1",
+    // One byte a character, by Node itself; by its other name a table would be looked up for each.
+    encoding: "binary",
     textLimit: String(maxBytes),
     json: false,
     urlencoded: false,
