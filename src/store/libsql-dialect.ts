@@ -11,9 +11,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { CompiledQuery, DatabaseConnection, DialectAdapter, Driver, QueryResult } from "kysely";
+import type { CompiledQuery, DatabaseConnection, DialectAdapter, Driver, QueryCompiler, QueryResult } from "kysely";
 import type Database from "libsql";
-import { SqliteAdapter, SqliteDialect, SqliteDriver } from "./kysely.ts";
+import { SqliteAdapter, SqliteDialect, SqliteDriver, SqliteQueryCompiler } from "./kysely.ts";
 
 /** Between two attempts to get a lock that is held elsewhere. */
 const pauseMs = 5;
@@ -37,6 +37,17 @@ export class LibsqlDialect extends SqliteDialect {
 
   override createDriver(): Driver {
     return new LibsqlDriver(this.#database, this.#lockPatienceMs);
+  }
+
+  override createQueryCompiler(): QueryCompiler {
+    return new LocklessCompiler();
+  }
+}
+
+/** SQLite has no locks of rows, and needs none: a transaction has the whole database from its beginning (`for update` says nothing more). */
+class LocklessCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(): void {
+    // Nothing else that stands there is used.
   }
 }
 
