@@ -17,8 +17,7 @@ const statementTimeoutMs = 10_000;
 const idleInTransactionMs = 5_000;
 /** One round trip, and no connection keeps any of it. */
 const begin =
-  `begin; set local statement_timeout = ${statementTimeoutMs}; ` +
-  `set local idle_in_transaction_session_timeout = ${idleInTransactionMs}`;
+  `begin; set local statement_timeout = ${statementTimeoutMs}; ` + `set local idle_in_transaction_session_timeout = ${idleInTransactionMs}`;
 
 export class PooledPostgresDialect extends PostgresDialect {
   readonly #pool: Pool;

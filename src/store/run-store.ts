@@ -33,12 +33,7 @@ export class StoredRuns implements RunStore {
   readonly #watch: RunWatch;
 
   /** `processName` is what `nameOwner` gave. */
-  constructor(
-    db: GuardedDatabase,
-    processName: string,
-    longestSilenceMs: number = defaultLongestSilenceMs,
-    notices: Notices = noNotices,
-  ) {
+  constructor(db: GuardedDatabase, processName: string, longestSilenceMs: number = defaultLongestSilenceMs, notices: Notices = noNotices) {
     this.#db = db;
     this.#process = processName;
     this.#notices = notices;

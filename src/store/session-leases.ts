@@ -53,12 +53,7 @@ export class SessionLeases {
   #isRenewing = false;
 
   /** `owner`: the name of whoever asks, as `process-identity.ts` gives it. */
-  constructor(
-    db: GuardedDatabase,
-    owner: string,
-    longestSilenceMs: number = defaultLongestSilenceMs,
-    notices: Notices = noNotices,
-  ) {
+  constructor(db: GuardedDatabase, owner: string, longestSilenceMs: number = defaultLongestSilenceMs, notices: Notices = noNotices) {
     this.#db = db;
     this.#owner = owner;
     this.#longestSilenceMs = longestSilenceMs;

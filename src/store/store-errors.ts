@@ -16,7 +16,10 @@ const retryAfterMs = 5_000;
 /** Whatever a query threw, as the caller may see it: the driver's error becomes the private cause of `store_unavailable`. */
 export function publicError(thrown: unknown): GatewayError | MemoryRefused {
   if (thrown instanceof GatewayError || thrown instanceof MemoryRefused) return thrown;
-  return new GatewayError("store_unavailable", "The session store cannot be used at the moment. Try again later.", { retryAfterMs, cause: thrown });
+  return new GatewayError("store_unavailable", "The session store cannot be used at the moment. Try again later.", {
+    retryAfterMs,
+    cause: thrown,
+  });
 }
 
 /** Postgres' code for it; SQLite has no such thing. */
