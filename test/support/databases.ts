@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { Kysely } from "kysely";
 import Database from "libsql";
 
+import { GuardedDatabase } from "../../src/store/guarded-database.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import type { StoreTables } from "../../src/store/schema.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
@@ -71,4 +72,26 @@ function queryFile(file: string, text: string, parameters: readonly (string | nu
 async function createOnPostgres(serverUrl: string): Promise<TestDatabase> {
   const { url, query, drop } = await createPostgresDatabase(serverUrl);
   return { location: url, open: async () => (await openPostgres(url, 4)).db, query, drop };
+}
+
+/** Of which it is known when nothing is under way any more, whatever the clocks of the tests say. */
+export class WatchedDatabase extends GuardedDatabase {
+  #underWay = 0;
+
+  override async run<T>(query: (db: Kysely<StoreTables>) => Promise<T>): Promise<T> {
+    this.#underWay++;
+    try {
+      return await super.run(query);
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  /** Who goes on as soon as a query is done has asked the next one by then. What waits for a clock that stands still is left alone. */
+  async settle(maxTurns = Infinity): Promise<void> {
+    for (let [idle, turn] = [0, 0]; idle < 10 && turn < maxTurns; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      idle = this.#underWay === 0 ? idle + 1 : 0;
+    }
+  }
 }
