@@ -29,9 +29,14 @@ export function buildDatabase(
   return { database: named === ":memory:" || isUrl ? named : toAbsolute(named, env, source.folder), server };
 }
 
+/** Of a loaded config. */
+export function isOnServer(database: string): boolean {
+  return looksLikeUrl(database);
+}
+
 /** As a reader may see it: what may be secret of a URL is left out. */
 export function showDatabase(database: string): string {
-  if (!looksLikeUrl(database) || !URL.canParse(database)) return database;
+  if (!isOnServer(database)) return database;
   const { protocol, host, pathname } = new URL(database);
   return `${protocol}//${host}${pathname}`;
 }

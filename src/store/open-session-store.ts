@@ -69,6 +69,6 @@ function nameOf(database: string): string {
 
 /** A host with several addresses fails for each of them, in an error without words. */
 function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join("; ");
-  return error instanceof Error ? error.message : String(error);
+  const { message, errors } = error as { readonly message?: string; readonly errors?: readonly unknown[] };
+  return message || errors?.map(reasonOf).join("; ") || String(error);
 }

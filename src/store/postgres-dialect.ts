@@ -13,7 +13,7 @@ import type { Pool, PoolClient } from "pg";
 import { PostgresDialect, PostgresQueryCompiler } from "./kysely.ts";
 
 /** Longer than a transaction may do nothing: whoever waits for the locks of one that was stopped gets them. */
-const statementTimeoutMs = 10_000;
+const statementTimeoutMs = 8_000;
 const idleInTransactionMs = 5_000;
 /** One round trip, and no connection keeps any of it. */
 const begin =

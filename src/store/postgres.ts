@@ -15,7 +15,7 @@ import type { StoreTables } from "./schema.ts";
 /** For a connection: a free one of the pool, or a new one. */
 const connectPatienceMs = 5_000;
 /** A statement that takes longer is given up here, whatever the server does. In transactions the server gives it up before. */
-const queryPatienceMs = 15_000;
+const queryPatienceMs = 10_000;
 const idleTimeoutMs = 30_000;
 
 export interface PostgresDatabase {
@@ -60,10 +60,11 @@ function createPool(url: string, poolSize: number): Pool {
 
 const ignore = (): void => undefined;
 
+const numeric: readonly number[] = [pg.types.builtins.INT8, pg.types.builtins.NUMERIC];
 /** 64-bit integers and sums of them, which are counts and sizes here, as numbers. */
 const types: CustomTypesConfig = {
   getTypeParser: (oid: number, format?: "text" | "binary") =>
-    oid === pg.types.builtins.INT8 || oid === pg.types.builtins.NUMERIC ? Number : (pg.types.getTypeParser(oid, format) as unknown),
+    numeric.includes(oid) ? Number : (pg.types.getTypeParser(oid, format) as unknown),
 };
 
 /** `require` and `verify-ca` mean what `verify-full` means here; the driver would say so with a warning each time. */

@@ -31,7 +31,7 @@ export interface TestDatabase {
 
 export interface DatabaseEngine {
   readonly name: "SQLite" | "Postgres";
-  create(): Promise<TestDatabase>;
+  readonly create: () => Promise<TestDatabase>;
 }
 
 /** Says why when there is no Postgres. */

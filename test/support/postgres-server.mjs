@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
+import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const [folder, watchedPid] = [process.argv[2], Number(process.argv[3])];
@@ -52,7 +53,13 @@ function makeCluster(initdb, options) {
 
 /** Resolves with the server's process when it takes connections. */
 async function startServer(postgres, port, options) {
-  const settings = { listen_addresses: "127.0.0.1", unix_socket_directories: "", fsync: "off", max_connections: "200", shared_buffers: "64MB" };
+  const settings = {
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    fsync: "off",
+    max_connections: "200",
+    shared_buffers: "64MB",
+  };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const child = spawn(postgres, ["-D", data, "-p", `${port}`, ...flags], { ...options, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";

@@ -45,8 +45,8 @@ function isFirst(folder: string): boolean {
 export interface PostgresDatabase {
   readonly url: string;
   /** For what another process, or an accident, does: `?` stands for parameters. The rows of the last statement. */
-  query(text: string, parameters?: readonly unknown[]): Promise<{ [column: string]: unknown }[]>;
-  drop(): Promise<void>;
+  readonly query: (text: string, parameters?: readonly unknown[]) => Promise<{ [column: string]: unknown }[]>;
+  readonly drop: () => Promise<void>;
 }
 
 export async function createPostgresDatabase(serverUrl: string): Promise<PostgresDatabase> {
@@ -61,13 +61,15 @@ export async function createPostgresDatabase(serverUrl: string): Promise<Postgre
   await client.connect();
   // As the store has them, and as SQLite gives them.
   for (const oid of [pg.types.builtins.INT8, pg.types.builtins.NUMERIC]) client.setTypeParser(oid, Number);
+  let last: Promise<unknown> = Promise.resolve();
   return {
     url: url.href,
-    query: async (text, parameters = []) => {
+    query: (text, parameters = []) => {
       let count = 0;
       const sql = text.replace(/\?/g, () => `$${++count}`);
-      const result = await client.query(sql, parameters.length === 0 ? undefined : [...parameters]);
-      return result.rows as { [column: string]: unknown }[];
+      const result = last.then(() => client.query(sql, parameters.length === 0 ? undefined : [...parameters]));
+      last = result.catch(() => undefined);
+      return result.then(({ rows }) => rows as { [column: string]: unknown }[]);
     },
     drop: async () => {
       await client.end();
