@@ -254,6 +254,30 @@ const password = "hunter2";
       expect(troubled.logText()).not.toContain(password);
     });
 
+    test("a run of a session that outlives the outage is kept, with what was said meanwhile", async () => {
+      const gateway = await startGateway(configOn(relay.url));
+      const streaming = gateway.chat(say("tell me", { stream: true }), inSession("outlived"));
+      const exchange = await held.next();
+      exchange.say("Once ");
+      const response = await streaming;
+      await relay.cut();
+      const reader = new StreamReader(response);
+      await reader.until("Once ");
+      exchange.say("upon a time");
+      await reader.until("upon a time");
+      await relay.mend();
+      await until(
+        async () => (await gateway.get("/readyz")).status,
+        (status) => status === 200,
+      );
+      exchange.say(".");
+      exchange.finish();
+      expect(await reader.rest()).toMatch(/"finish_reason":"stop"[^]*\[DONE\]/);
+      const { data } = (await (await one.get("/v1/sessions/agent:main:outlived/messages")).json()) as { data: { content: unknown }[] };
+      expect(JSON.stringify(data)).toContain("Once upon a time.");
+      await gateway.close();
+    });
+
     test("a gateway does not start: it says why, without the password, and ends with 1", async () => {
       await relay.cut();
       const folder = await makeFolder();
