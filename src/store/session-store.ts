@@ -109,11 +109,11 @@ export class StoredSessions implements SessionStore {
 
   async close(): Promise<void> {
     this.runs.stop();
-    await this.#notices.close();
+    const deafened = this.#notices.close();
     // The database is closed whatever becomes of the leases: others take them over.
     const released = this.#leases.close().catch(() => undefined);
     await this.#db.close();
-    await released;
+    await Promise.all([released, deafened]);
   }
 
   async #read(sessionKey: SessionKey, select: SelectNodes): Promise<StoredTranscript> {
