@@ -29,7 +29,9 @@ const sources: readonly (readonly [source: string, target: string, title: string
   ["docs/runs.md", "runs.html", "Runs"],
   ["docs/completions.md", "completions.html", "Stored completions"],
   ["docs/websocket.md", "websocket.html", "WebSocket"],
-  ["docs/operating.md", "operating.html", "Operating"],
+  ["docs/operations.md", "operations.html", "Operations"],
+  ["SECURITY.md", "security.html", "Security"],
+  ["docs/benchmarks.md", "benchmarks.html", "Benchmarks"],
   ["docs/compatibility.md", "compatibility.html", "Compatibility"],
   ["docs/errors.md", "errors.html", "Errors"],
   ["docs/cli.md", "cli.html", "Command line"],
@@ -37,11 +39,13 @@ const sources: readonly (readonly [source: string, target: string, title: string
   ["docs/architecture.md", "architecture.html", "Architecture"],
   ["docs/glossary.md", "glossary.html", "Glossary"],
   ["CONTRIBUTING.md", "contributing.html", "Contributing"],
+  ["docs/dependencies.md", "dependencies.html", "Dependencies"],
   ["CHANGELOG.md", "changelog.html", "Changes"],
 ];
 
 /** Files that readers may want to have; they lie in files/ of the site. */
-const copied = /^(?:openapi\.yaml|LICENSE|\.env\.example|generated\/(?:openapi\.json|config\.schema\.json)|examples\/[\w.-]+)$/;
+const copied =
+  /^(?:openapi\.yaml|LICENSE|\.env\.example|generated\/(?:openapi\.json|config\.schema\.json)|examples\/[\w.-]+|docs\/[\w-]+\.(?:svg|json))$/;
 
 /** Makes all of the site but the reference what the documents say now. Returns the pages. */
 export function buildPages(root: string, folder: string): string[] {
@@ -99,6 +103,9 @@ function render(page: Page, root: string, files: Map<string, string>, targets: R
         const text = this.parser.parseInline(tokens);
         const target = siteLink(page, href, root, files, targets);
         return target === undefined ? text : `<a href="${escapeHtml(target)}">${text}</a>`;
+      },
+      image({ href, text }: Tokens.Image): string {
+        return `<img src="${escapeHtml(siteLink(page, href, root, files, targets) ?? href)}" alt="${escapeHtml(text)}">`;
       },
       table(token: Tokens.Table): string {
         const cells = (row: Tokens.TableCell[], tag: string): string =>
@@ -188,6 +195,7 @@ nav { display: flex; flex-wrap: wrap; gap: .25em 1.25em; padding: .6em 1.25em; b
 nav [aria-current] { color: inherit; text-decoration: none; font-weight: 600; }
 main { max-width: 60rem; margin: 0 auto; padding: 1em 1.25em 4em; }
 a { color: var(--link); }
+img { max-width: 100%; }
 h1, h2, h3 { line-height: 1.25; margin-top: 1.6em; }
 code, pre { font: 14px/1.5 ui-monospace, monospace; }
 code { background: var(--soft); padding: .1em .3em; border-radius: 3px; }

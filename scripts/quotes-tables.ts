@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorCodes, GatewayError } from "../src/domain/errors.ts";
 import { errorReply } from "../src/http/errors.ts";
+import { dependencyTable } from "./dependencies/licences.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -237,4 +238,5 @@ export const tables: Readonly<Record<string, () => string>> = {
   "compatibility-parts": () => kindTable("where and type", partRows(chatContract())),
   "compatibility-headers": chatHeaderTables,
   "compatibility-summary": compatibilitySummary,
+  dependencies: () => dependencyTable(root),
 };

@@ -19,6 +19,8 @@ export interface StartOptions {
   readonly cwd?: string;
   /** Read, so that the error of a server that does not start can show it; unless told, it goes to /dev/null and costs nothing. */
   readonly readsStderr?: boolean;
+  /** How long it may take until it listens. */
+  readonly listenMs?: number;
 }
 
 const running = new Set<ChildProcess>();
@@ -31,7 +33,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 /** Runs `node` with these arguments; resolves when it has printed `listens on <url>`. */
 export async function startServer(
   args: readonly string[],
-  { env = process.env, cwd = process.cwd(), readsStderr = false }: StartOptions = {},
+  { env = process.env, cwd = process.cwd(), readsStderr = false, listenMs = patienceMs.listen }: StartOptions = {},
 ): Promise<ServerProcess> {
   const child = spawn(process.execPath, args, { env, cwd, stdio: ["ignore", "pipe", readsStderr ? "pipe" : "ignore"] });
   running.add(child);
@@ -52,7 +54,7 @@ export async function startServer(
       clearTimeout(giveUp);
       reject(new Error(`node ${args.join(" ")}: ${why}\n${output}`));
     };
-    const giveUp = setTimeout(() => fail(`not listening after ${patienceMs.listen} ms`), patienceMs.listen);
+    const giveUp = setTimeout(() => fail(`not listening after ${listenMs} ms`), listenMs);
     child.once("error", ({ message }) => fail(message));
     child.once("close", (code) => fail(`ended with ${code} before it listened`));
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -68,8 +70,12 @@ export async function startServer(
   });
   const ask = (signal: NodeJS.Signals): Promise<string> =>
     new Promise((resolve, reject) => {
-      child.stdout?.once("data", resolve);
-      child.once("exit", () => reject(new Error(`node ${args.join(" ")} ended.\n${output}`)));
+      const onExit = (): void => reject(new Error(`node ${args.join(" ")} ended.\n${output}`));
+      child.once("exit", onExit);
+      child.stdout?.once("data", (text: string) => {
+        child.off("exit", onExit);
+        resolve(text);
+      });
       child.kill(signal);
     });
   return { pid: child.pid ?? 0, url, stop, ask };
@@ -119,4 +125,10 @@ function readProc(name: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Files a process may have open: Node takes as many as it may have. Infinite where there is no /proc. */
+export function fileLimit(): number {
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(readProc("self/limits") ?? "")?.[1];
+  return hard === undefined || hard === "unlimited" ? Infinity : Number(hard);
 }

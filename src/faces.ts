@@ -23,6 +23,7 @@ import { KeptCompletions } from "./service/kept-completions.ts";
 import { RunDirectory } from "./service/run-directory.ts";
 import type { RunFeed } from "./service/run-feed.ts";
 import type { RunHistory } from "./service/run-history.ts";
+import type { ConfigFileState } from "./telemetry/gauges.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /** How long the end waits for callers to take what they were told. */
@@ -38,6 +39,8 @@ export interface FacesParts {
   readonly feed: RunFeed;
   readonly log: Logger;
   readonly rpcLimits: Partial<RpcLimits>;
+  /** How what the file says stands to what holds. */
+  readonly configFile: () => ConfigFileState;
 }
 
 interface OpenFaces {
@@ -64,11 +67,10 @@ export class Faces {
 
   /** Resolves with the base URL when connections are accepted. */
   async listen(first: Generation): Promise<string> {
-    const { log, feed, rpcLimits } = this.#parts;
+    const { log, feed, rpcLimits, configFile } = this.#parts;
     // One after the other: Jest's module loader cannot link graphs that overlap at the same time.
     const { openHttpFace } = await import("./http/face.ts");
     const { clientAddressBehind } = await import("./http/client-address.ts");
-    const { routeUpgrades } = await import("./http/upgrade.ts");
     const { openRpcFace } = await import("./rpc/face.ts");
     const { AuthService } = await import("./service/auth-service.ts");
     const { Telemetry } = await import("./telemetry/telemetry.ts");
@@ -76,7 +78,7 @@ export class Faces {
     const auth = new AuthService(gateway.auth);
     const contractDocument = await readJson<{ [key: string]: unknown }>(contractPath);
     const connections = (): number => this.#open?.rpc.connections ?? 0;
-    const telemetry = await Telemetry.open(feed, first, { connections, version: packageVersion });
+    const telemetry = await Telemetry.open(feed, first, { connections, configFile, version: packageVersion });
     const setup = this.#setupOf(first);
     const metrics = () => telemetry.metrics();
     const http = await openHttpFace({ contractDocument, docsPagePath, metrics, auth, observer: telemetry, log }, setup);
@@ -90,7 +92,7 @@ export class Faces {
       log,
       limits: rpcLimits,
     });
-    routeUpgrades(http.server, (req, socket, head, refuse) => rpc.accept(req, socket, head, refuse));
+    http.passUpgrades((req, socket, head, refuse) => rpc.accept(req, socket, head, refuse));
     this.#open = { http, rpc, auth, telemetry, addressBehind: clientAddressBehind };
     http.server.listen(gateway.port, gateway.host);
     await once(http.server, "listening");

@@ -47,6 +47,8 @@ export interface Program {
   listen(): Promise<string>;
   /** Another configuration, for all that begins from now on. What has begun keeps the one it began with. */
   apply(config: Config): Applied;
+  /** What the config file says cannot be used, until the next `apply`: whoever watches the gateway is told. */
+  refuseConfig(): void;
   /** Takes no more runs, and waits for those at work as long as `gateway.shutdownGraceMs` allows. */
   drain(): Promise<void>;
   /** Stops accepting, ends every run, closes every connection, provider pool and the store. */
@@ -77,6 +79,7 @@ class OpenProgram implements Program {
   #current: Generation;
   /** The configuration that was asked for last, be it that parts of it need a restart. */
   #wanted: Config;
+  #isFileUsable = true;
   /** The current one, and earlier ones whose runs have not ended yet. */
   readonly #generations = new Set<Generation>();
   #isStopping = false;
@@ -104,7 +107,11 @@ class OpenProgram implements Program {
     this.#generations.add(this.#current);
     const { turns } = this.#current;
     this.#retention = new Retention({ catalog: store.catalog, runs: store.runs, turns, limits: config.session.retention, log });
-    this.#faces = new Faces({ store, history, feed, log, rpcLimits });
+    const configFile = () => ({
+      isUsable: this.#isFileUsable,
+      needsRestart: restartKeysOf(this.config, this.#wanted, this.config).length > 0,
+    });
+    this.#faces = new Faces({ store, history, feed, log, rpcLimits, configFile });
   }
 
   get config(): Config {
@@ -147,6 +154,7 @@ class OpenProgram implements Program {
     if (this.#isStopping) return { changed: [], unchanged: [] };
     const unchanged = restartKeysOf(this.config, wanted, this.#wanted);
     this.#wanted = wanted;
+    this.#isFileUsable = true;
     const next = whileRunning(this.config, wanted);
     const changed = changedSections(this.config, next);
     if (changed.length === 0) return { changed, unchanged };
@@ -159,6 +167,10 @@ class OpenProgram implements Program {
     this.#faces.configure(this.#current);
     void this.#retire(previous);
     return { changed, unchanged };
+  }
+
+  refuseConfig(): void {
+    this.#isFileUsable = false;
   }
 
   async drain(): Promise<void> {

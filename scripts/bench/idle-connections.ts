@@ -2,10 +2,10 @@
  * (j) What WebSocket connections that ask for nothing cost HTTP, and how much memory each of them takes. One gateway of the
  * same build for every crowd, and two without any: by how much these two differ is the noise.
  */
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { plainEnvironment, startServer, type ServerProcess } from "../server-process.ts";
+import { fileLimit, plainEnvironment, startServer, type ServerProcess } from "../server-process.ts";
 import { Client } from "./load.ts";
+import { heldKb, probeFlags } from "./loop-delay.ts";
 import { round, type Row, type ScenarioResult } from "./report.ts";
 import { ask } from "./requests.ts";
 import { isCompletion } from "./scenarios.ts";
@@ -16,15 +16,6 @@ const concurrency = 8;
 const limits = { kbEach: 20, ratio: 0.95 };
 /** What a gateway has open besides. */
 const otherFiles = 200;
-/** Loaded into the gateway, which then prints on a signal what it holds in bytes when nothing is left to be collected. */
-const probe = [
-  "process.on('SIGUSR2', () => {",
-  "  gc();",
-  "  const { heapUsed, external } = process.memoryUsage();",
-  "  console.log(heapUsed + external);",
-  "});",
-].join("");
-const probeFlags = ["--expose-gc", "--import", `data:text/javascript,${encodeURIComponent(probe)}`];
 const [nobody, noise] = ["no connections", "no connections, again"];
 
 type Hearing = "all" | "named";
@@ -88,16 +79,12 @@ export async function idleConnections(upstreamUrl: string, count: number, effort
 async function measure(places: readonly Place[], effort: Effort): Promise<Measured> {
   const measured = await measureThroughput(places, concurrency, effort, { check: isCompletion });
   const ratioOf = (name: string): number => 1 / measured.ratioTo(name);
-  const cellsOf = ({ server, cells: { [`${nobody} / it`]: _, ...cells } }: Row): Row["cells"] => {
+  const cellsOf = ({ server, cells: { [`${nobody} / it`]: _, "its CPU / ours": __, ...cells } }: Row): Row["cells"] => {
     const kbEach = places.find(({ name }) => name === server)?.kbEach;
     const ratio = server === nobody ? {} : { "to none": round(ratioOf(server)) };
     return { ...cells, ...ratio, ...(kbEach === undefined ? {} : { "KB each": round(kbEach) }) };
   };
   return { rows: measured.rows.map((row) => ({ ...row, cells: cellsOf(row) })), ratioOf };
-}
-
-async function heldKb(server: ServerProcess): Promise<number> {
-  return Number(await server.ask("SIGUSR2")) / 1024;
 }
 
 /** What runs hot is compiled before anything is measured. */
@@ -110,14 +97,4 @@ async function warmUp({ url }: ServerProcess): Promise<void> {
 function startCrowd({ url }: ServerProcess, hears: Hearing, count: number): Promise<ServerProcess> {
   const program = fileURLToPath(new URL("crowd.ts", import.meta.url));
   return startServer(["--import", "tsx", program, url, token, String(count), hears], { env: plainEnvironment({}), readsStderr: true });
-}
-
-/** Node takes as many as it may have. Infinite where there is no /proc. */
-function fileLimit(): number {
-  try {
-    const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-    return hard === undefined || hard === "unlimited" ? Infinity : Number(hard);
-  } catch {
-    return Infinity;
-  }
 }

@@ -13,12 +13,56 @@ export interface Target {
   readonly isMet: boolean;
   /** What was measured beside what was wanted. */
   readonly measured: string;
+  /** What finding the waste should give; missing it is said, and is no failure. */
+  readonly isGoal?: boolean;
+}
+
+/** How long the event loop of a server kept a timer waiting, in milliseconds. */
+export interface LoopDelay {
+  readonly p999Ms: number;
+  readonly maxMs: number;
+  /** The same of the worst baseline beside it: what the machine had to do with it. */
+  readonly baselineP999Ms?: number;
 }
 
 export interface ScenarioResult {
   readonly title: string;
   readonly rows: readonly Row[];
   readonly targets: readonly Target[];
+  /** What the chart and the documents name by itself. */
+  readonly figures?: { readonly [name: string]: number };
+  /** The gateway's worst, and where it was seen. */
+  readonly loopDelay?: (LoopDelay & { readonly where: string }) | undefined;
+}
+
+/** What `--json` keeps of a run. */
+export interface BenchResults {
+  readonly date: string;
+  readonly isQuick: boolean;
+  readonly machine: string;
+  readonly versions: { readonly [program in "clawgate" | "node" | "portkey"]: string };
+  readonly idleBefore: string;
+  readonly rounds: string;
+  readonly scenarios: readonly (ScenarioResult & { readonly seconds: number })[];
+  /** Of all scenarios, and the one of all together. */
+  readonly targets: readonly Target[];
+  /** Letters of scenarios that did not come to their end. */
+  readonly broken: readonly string[];
+}
+
+/** The bound that must hold, and the one that is aimed at. */
+export function targetsOf(
+  name: string,
+  value: number,
+  { floor, goal, unit = "", isMost = false }: { floor: number; goal?: number; unit?: string; isMost?: boolean },
+): Target[] {
+  const bound = isMost ? "at most" : "at least";
+  const isMet = (limit: number): boolean => (isMost ? value <= limit : value >= limit);
+  const measured = `${round(value)}${unit}`;
+  return [
+    { name: `${name}: ${bound} ${floor}${unit}`, isMet: isMet(floor), measured },
+    ...(goal === undefined ? [] : [{ name: `${name}: ${bound} ${goal}${unit}`, isMet: isMet(goal), measured, isGoal: true }]),
+  ];
 }
 
 export function formatResult({ title, rows, targets }: ScenarioResult): string {
@@ -29,8 +73,8 @@ export function formatResult({ title, rows, targets }: ScenarioResult): string {
   return [`\n${title}`, ...table.map((line) => `  ${line}`), ...targets.map((target) => `  ${formatTarget(target)}`)].join("\n");
 }
 
-export function formatTarget({ name, isMet, measured }: Target): string {
-  return `${isMet ? "met   " : "missed"}  ${name}: ${measured}`;
+export function formatTarget({ name, isMet, measured, isGoal = false }: Target): string {
+  return `${isGoal ? "goal " : ""}${isMet ? "met" : "missed"}`.padEnd(11) + `  ${name}: ${measured}`;
 }
 
 /** The first two columns to the left, numbers to the right. */
@@ -60,5 +104,6 @@ export function quantile(ascending: readonly number[], share: number): number {
 
 /** Three significant digits, without an exponent. */
 export function round(value: number): string {
+  if (Number.isNaN(value)) return "–";
   return String(value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
 }

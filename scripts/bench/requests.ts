@@ -5,14 +5,26 @@ export const models = {
   plain: "stub-model",
   long: "stub-long",
   paced: "stub-paced",
+  /** A chunk every 2 ms. */
   steady: "stub-steady",
+  /** A chunk every 20 ms, as fast as a quick model writes. */
+  slow: "stub-slow",
+  /** 100 of those. */
+  brief: "stub-brief",
+  /** Its first word, then nothing until the caller goes. */
+  held: "stub-held",
   tools: "stub-tools",
   /** Says how many bytes it was sent, as its prompt tokens. */
   counting: "stub-counting",
 } as const;
 
 /** 500 chunks of it are one word each. */
-export const longText = Array.from({ length: 500 }, (_, n) => String(n).padStart(7, " ")).join("");
+export const longText = words(500);
+export const briefText = words(100);
+
+function words(count: number): string {
+  return Array.from({ length: count }, (_, n) => String(n).padStart(7, " ")).join("");
+}
 
 export interface Question {
   readonly path: string;
@@ -44,7 +56,7 @@ export function askInTwoTurns(): Question[] {
   return [[user], [user, ...results]].map((messages) => post({ model: models.tools, messages, ...more }));
 }
 
-function post(body: object, token?: string): Question {
+export function post(body: object, token?: string): Question {
   return {
     path: "/v1/chat/completions",
     headers: { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },

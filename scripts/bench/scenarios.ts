@@ -5,17 +5,23 @@
 import { stubText } from "../../test/support/stub-script.ts";
 import { Client, type Check } from "./load.ts";
 import { memoryMb } from "../server-process.ts";
-import { ask, askInTwoTurns, longText, models } from "./requests.ts";
-import { median, quantile, round, type Row, type ScenarioResult } from "./report.ts";
+import { worstDelay } from "./loop-delay.ts";
+import { ask, askInTwoTurns, models } from "./requests.ts";
+import { median, round, targetsOf, type LoopDelay, type Row, type ScenarioResult, type Target } from "./report.ts";
 import { startGateway, token, type Subjects } from "./subjects.ts";
 import { measureThroughput, type Effort } from "./throughput.ts";
 
 const concurrencies = [1, 8, 64] as const;
 
 /** What runs hot is compiled before anything is measured; cold, the first scenario would be measured at a third of its speed. */
-export async function warmUp({ gateway, floor }: Subjects, seconds: number): Promise<void> {
-  const questions = [ask("openclaw", { token }), ask("openclaw:plain", { token })];
-  for (const [server, question] of [...questions.map((question) => [gateway, question] as const), [floor, ask("openclaw")] as const]) {
+export async function warmUp({ gateway, floor, proxy }: Subjects, seconds: number): Promise<void> {
+  const pairs = [
+    [gateway, ask("openclaw", { token })],
+    [gateway, ask("openclaw:plain", { token })],
+    [proxy, ask(models.plain)],
+    [floor, ask("openclaw")],
+  ] as const;
+  for (const [server, question] of pairs) {
     const client = new Client(server.url, 8);
     await client.load(question, { concurrency: 8, seconds }, isCompletion);
     await client.close();
@@ -43,69 +49,28 @@ export async function builtinModel({ gateway, floor }: Subjects, effort: Effort)
   };
 }
 
-/** (b) The same with a provider behind it. */
+/** (b) The same with a provider behind it: auth, validation, routing, a run that is not kept. */
 export async function throughStub({ gateway, stub, proxy }: Subjects, effort: Effort): Promise<ScenarioResult> {
   const rows: Row[] = [];
+  const targets: Target[] = [];
+  const figures: { [name: string]: number } = {};
+  const delays: [string, LoopDelay | undefined][] = [];
   for (const concurrency of concurrencies) {
     const contenders = [
-      { name: "gateway", server: gateway, question: ask("openclaw:plain", { token }) },
-      { name: "node:http proxy", server: proxy, question: ask(models.plain) },
+      { name: "gateway", server: gateway, question: ask("openclaw:plain", { token }), isProbed: true },
+      { name: "node:http proxy", server: proxy, question: ask(models.plain), isProbed: true },
       { name: "direct", server: stub, question: ask(models.plain) },
     ];
-    rows.push(...(await measureThroughput(contenders, concurrency, effort, { check: isStubCompletion })).rows);
+    const measured = await measureThroughput(contenders, concurrency, effort, { check: isStubCompletion });
+    const ratio = measured.ratioTo("node:http proxy");
+    rows.push(...measured.rows);
+    delays.push([`completion, c=${concurrency}`, measured.loopDelay]);
+    figures[`req/s, gateway / proxy, c=${concurrency}`] = ratio;
+    figures[`CPU, proxy / gateway, c=${concurrency}`] = measured.cpuRatioTo("node:http proxy");
+    if (concurrency > 1)
+      targets.push(...targetsOf(`req/s, stateless, c=${concurrency}, as a share of the proxy's`, ratio, { floor: 0.25, goal: 0.4 }));
   }
-  return { title: "(b) completion, stub upstream, not streamed", rows, targets: [] };
-}
-
-/** (c) One stream at a time, by turns. The rest of the text comes 5 ms after its beginning. */
-export async function firstToken({ gateway, stub }: Subjects, count: number): Promise<ScenarioResult> {
-  const contenders = [
-    {
-      name: "gateway",
-      client: new Client(gateway.url, 1),
-      question: ask("openclaw:paced", { stream: true, token }),
-      times: [] as number[],
-    },
-    { name: "direct", client: new Client(stub.url, 1), question: ask(models.paced, { stream: true }), times: [] as number[] },
-  ];
-  const warmUps = 20;
-  for (let n = 0; n < warmUps + count; n++) {
-    for (const { name, client, question, times } of contenders) {
-      const { text, firstMs } = await client.send(question, '"content":"Hello"');
-      const wrong = isStubStream(stubText)(text) ?? (firstMs === 0 ? "the first text is missing" : undefined);
-      if (wrong !== undefined) throw new Error(`${name}: a wrong reply: ${wrong}: ${text.slice(0, 500)}`);
-      if (n >= warmUps) times.push(firstMs);
-    }
-  }
-  for (const { client, times } of contenders) {
-    await client.close();
-    times.sort((a, b) => a - b);
-  }
-  const cellsOf = (times: readonly number[]): Row["cells"] => ({
-    "p50 ms": round(quantile(times, 0.5)),
-    "p90 ms": round(quantile(times, 0.9)),
-    "p99 ms": round(quantile(times, 0.99)),
-  });
-  const [ours = NaN, direct = NaN] = contenders.map(({ times }) => quantile(times, 0.5));
-  return {
-    title: `(c) time to the first token, stub upstream, streamed, ${count} each`,
-    rows: contenders.map(({ name, times }) => ({ what: "c=1", server: name, cells: cellsOf(times) })),
-    targets: [{ name: "median within 3 ms of direct", isMet: ours - direct <= 3, measured: `+${round(ours - direct)} ms` }],
-  };
-}
-
-/** (d) What goes through per second when the provider sends all at once. Counted are the provider's chunks: the gateway may join some. */
-export async function longStream({ gateway, stub }: Subjects, effort: Effort): Promise<ScenarioResult> {
-  const rows: Row[] = [];
-  for (const concurrency of [1, 8]) {
-    const contenders = [
-      { name: "gateway", server: gateway, question: ask("openclaw:long", { stream: true, token }) },
-      { name: "direct", server: stub, question: ask(models.long, { stream: true }) },
-    ];
-    const check = checkFirstThoroughly();
-    rows.push(...(await measureThroughput(contenders, concurrency, effort, { check, unit: "chunks", unitsPerRequest: 500 })).rows);
-  }
-  return { title: "(d) stream of 500 chunks, stub upstream, unpaced", rows, targets: [] };
+  return { title: "(b) completion, stub upstream, not streamed", rows, targets, figures, loopDelay: worstDelay(delays) };
 }
 
 /** (e) A start as a user waits for it; the memory is that of a gateway that has answered once. */
@@ -135,26 +100,37 @@ export async function coldStart(configPath: string, starts: number, loaded: numb
     "RSS idle": megabytes(median(times.memory)),
     "RSS peak under load": megabytes(loaded),
   };
-  return { title: "(e) cold start", rows: [{ what: `${starts} starts`, server: "gateway", cells }], targets: [] };
+  const [idleMb, answerSeconds] = [median(times.memory), median(times.answer) / 1000];
+  return {
+    title: "(e) cold start",
+    rows: [{ what: `${starts} starts`, server: "gateway", cells }],
+    targets: [
+      ...targetsOf("RSS idle", idleMb, { floor: 150, goal: 120, unit: " MB", isMost: true }),
+      ...targetsOf("cold start to the first answer", answerSeconds, { floor: 1.5, goal: 1, unit: " s", isMost: true }),
+    ],
+    figures: { "RSS idle, MB": idleMb, "cold start, s": answerSeconds },
+  };
 }
 
 /** (g) An agent's own tool between two requests to the provider, beside the two requests alone. */
 export async function twoTurns({ gateway, stub }: Subjects, effort: Effort): Promise<ScenarioResult> {
   const rows: Row[] = [];
+  const delays: [string, LoopDelay | undefined][] = [];
   for (const concurrency of [1, 8]) {
     const contenders = [
-      { name: "gateway", server: gateway, question: ask("openclaw:tools", { stream: true, token }) },
+      { name: "gateway", server: gateway, question: ask("openclaw:tools", { stream: true, token }), isProbed: true },
       { name: "two requests, direct", server: stub, question: askInTwoTurns() },
     ];
     const measured = await measureThroughput(contenders, concurrency, effort, {
       check: isStubStream(stubText),
       unit: "runs",
     });
+    delays.push([`two turns, c=${concurrency}`, measured.loopDelay]);
     const [ours, direct] = [measured.p50Of("gateway"), measured.p50Of("two requests, direct")];
     const overhead = { "overhead p50": `+${round(ours - direct)} ms`, "p50 / direct": round(ours / direct) };
     rows.push(...measured.rows.map((row, n) => (n === 0 ? { ...row, cells: { ...row.cells, ...overhead } } : row)));
   }
-  return { title: "(g) run of two turns with one own tool, stub upstream, streamed", rows, targets: [] };
+  return { title: "(g) run of two turns with one own tool, stub upstream, streamed", rows, targets: [], loopDelay: worstDelay(delays) };
 }
 
 export const isCompletion: Check = (text) => {
@@ -162,7 +138,7 @@ export const isCompletion: Check = (text) => {
   return isOne && /"content":"[^"]/.test(text) ? undefined : "not a completion with text";
 };
 
-const isStubCompletion: Check = (text) =>
+export const isStubCompletion: Check = (text) =>
   isCompletion(text) ?? (text.includes(`"content":"${stubText}"`) ? undefined : "not the stub's text");
 
 export const isStubStream =
@@ -174,12 +150,3 @@ export const isStubStream =
     const content = chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
     return content === expected ? undefined : `its text is ${content.length} characters, not the ${expected.length} expected`;
   };
-
-/** Reads every 50th stream whole, of the others only the end: the generator has one CPU, and the servers need the other. */
-function checkFirstThoroughly(): Check {
-  let seen = 0;
-  return (text) => {
-    if (seen++ % 50 === 0) return isStubStream(longText)(text);
-    return text.endsWith("data: [DONE]\n\n") ? undefined : "it does not end with [DONE]";
-  };
-}

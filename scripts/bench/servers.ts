@@ -3,13 +3,13 @@
  * `node --import tsx servers.ts floor | proxy <base URL> | reader <base URL> | stub`.
  * Prints `listens on <url>`. Bare on purpose: no auth, no routing, no validation, hardly an error handled.
  */
-import { Agent, createServer, request, type IncomingMessage, type RequestListener } from "node:http";
+import { Agent, createServer, request, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { StringDecoder } from "node:string_decoder";
 import { createParser } from "eventsource-parser";
 import { Agent as Undici } from "undici";
 import { startStubUpstream, stubText, type StubRequest, type StubScript } from "../../test/support/stub-upstream.ts";
-import { longText, models, sum } from "./requests.ts";
+import { briefText, longText, models, sum } from "./requests.ts";
 
 const usage = { prompt_tokens: 1, completion_tokens: 4, total_tokens: 5 };
 
@@ -24,7 +24,7 @@ const floor: RequestListener = (incoming, outgoing) => {
   });
 };
 
-/** A proxy that, like the gateway, has both bodies as objects in its hands. */
+/** A proxy that, like the gateway, has both bodies as objects in its hands, and each chunk of a stream. */
 function proxyTo(baseUrl: string): RequestListener {
   const agent = new Agent({ keepAlive: true });
   return (incoming, outgoing) => {
@@ -32,12 +32,32 @@ function proxyTo(baseUrl: string): RequestListener {
       const text = JSON.stringify(body);
       const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
       const upstream = request(`${baseUrl}/chat/completions`, { method: "POST", agent, headers }, (reply) => {
-        void readJson(reply).then((parsed) => sendJson(outgoing, parsed));
+        if (reply.headers["content-type"] === "text/event-stream") passChunksOn(reply, outgoing);
+        else void readJson(reply).then((parsed) => sendJson(outgoing, parsed));
       });
+      outgoing.once("close", () => upstream.destroy());
       upstream.once("error", () => outgoing.destroy());
       upstream.end(text);
     });
   };
+}
+
+/** Chunk by chunk: parsed, written anew. What came in one piece leaves in one write. */
+function passChunksOn(reply: IncomingMessage, outgoing: ServerResponse): void {
+  let frames = "";
+  const onEvent = ({ data }: { data: string }): void => {
+    frames += `data: ${data === "[DONE]" ? data : JSON.stringify(JSON.parse(data))}\n\n`;
+  };
+  const parser = createParser({ onEvent });
+  const text = new StringDecoder("utf8");
+  outgoing.writeHead(200, { "content-type": "text/event-stream" });
+  reply.on("data", (piece: Buffer) => {
+    frames = "";
+    parser.feed(text.write(piece));
+    if (frames !== "") outgoing.write(frames);
+  });
+  reply.once("end", () => outgoing.end());
+  reply.once("error", () => outgoing.destroy());
 }
 
 /** The least that reading a provider's stream takes: its events are parsed and counted, not looked into and not passed on. */
@@ -72,7 +92,14 @@ async function startStub(): Promise<string> {
   // The first text leaves at once, the rest later: who holds the first back until the stream is over shows.
   const paced = { frames: [delta("Hello"), delta(" from"), delta(" the stub."), delta("", "stop"), "data: [DONE]\n\n"], gapMs: 5 };
   const steady = { text: longText, chunks: 500, gapMs: 2 };
-  const scripts: { [model: string]: StubScript } = { [models.long]: long, [models.paced]: paced, [models.steady]: steady };
+  const scripts: { [model: string]: StubScript } = {
+    [models.long]: long,
+    [models.paced]: paced,
+    [models.steady]: steady,
+    [models.slow]: { ...steady, gapMs: 20 },
+    [models.brief]: { text: briefText, chunks: 100, gapMs: 20 },
+    [models.held]: { text: stubText, ending: "hang" },
+  };
   const call = { toolCalls: [sum] };
   stub.always(({ text }: StubRequest) => {
     const model = /"model":"([^"]*)"/.exec(text)?.[1] ?? "";

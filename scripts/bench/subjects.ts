@@ -1,16 +1,20 @@
 /**
  * The servers of one bench run and where they are reached: the built gateway as a user starts it, and its baselines.
- * The gateway keeps its defaults except for the token, the port and the provider; its state is in a folder that goes.
+ * The gateway keeps its defaults except for the token, the port, the provider and how many runs may be at work; its state
+ * is in a folder that goes.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { plainEnvironment, startServer, type ServerProcess } from "../server-process.ts";
+import { probeFlags } from "./loop-delay.ts";
 import { models } from "./requests.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 export const token = "bench-token-0123456789";
+/** At the same time, in any scenario but that of idle streams. */
+const mostStreams = 512;
 /** In the folder of the config. */
 export const databaseName = "clawgate.db";
 
@@ -24,19 +28,23 @@ export interface Subjects {
 }
 
 /** Makes a folder with the gateway's config in it; gone when this process is. */
-export function writeConfig(upstreamUrl: string): string {
+export function writeConfig(upstreamUrl: string, { maxConcurrent }: { maxConcurrent?: number } = {}): string {
   const folder = mkdtempSync(join(tmpdir(), "clawgate-bench-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const agentOf = (model: string): object => ({ model: `stub/${model}` });
   const config = {
     gateway: { auth: { mode: "token", token }, http: { endpoints: { chatCompletions: { enabled: true } } } },
     agents: {
+      ...(maxConcurrent === undefined ? {} : { defaults: { maxConcurrent } }),
       entries: {
         main: { default: true, model: "builtin/offline" },
         plain: agentOf(models.plain),
         long: agentOf(models.long),
         paced: agentOf(models.paced),
         steady: agentOf(models.steady),
+        slow: agentOf(models.slow),
+        brief: agentOf(models.brief),
+        held: agentOf(models.held),
         tools: { ...agentOf(models.tools), tools: ["calculator"] },
         counting: agentOf(models.counting),
       },
@@ -55,16 +63,20 @@ export function startGateway(configPath: string, nodeFlags: readonly string[] = 
   return startServer([...nodeFlags, ...command], { env: plainEnvironment({}) });
 }
 
-export async function startSubjects(nodeFlags: readonly string[]): Promise<Subjects> {
+/** One of `servers.ts`. */
+export function startBaseline(...args: string[]): Promise<ServerProcess> {
   const program = fileURLToPath(new URL("servers.ts", import.meta.url));
-  const start = (...args: string[]): Promise<ServerProcess> =>
-    startServer(["--import", "tsx", program, ...args], { env: plainEnvironment({}) });
+  return startServer([...probeFlags, "--import", "tsx", program, ...args], { env: plainEnvironment({}) });
+}
+
+export async function startSubjects(nodeFlags: readonly string[]): Promise<Subjects> {
+  const start = startBaseline;
   const stub = await start("stub");
   const [floor, proxy, reader, gateway] = await Promise.all([
     start("floor"),
     start("proxy", stub.url),
     start("reader", stub.url),
-    startGateway(writeConfig(stub.url), nodeFlags),
+    startGateway(writeConfig(stub.url, { maxConcurrent: mostStreams }), [...probeFlags, ...nodeFlags]),
   ]);
   return { gateway, floor, stub, proxy, reader, all: [gateway, reader, proxy, stub, floor] };
 }

@@ -5,6 +5,7 @@ import type { LoadOptions } from "../config/load.ts";
 import { drawLine } from "./drawn-log.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { GatewayFlags } from "./flags.ts";
+import { GatheredLog } from "./gathered-log.ts";
 import { addressOf } from "./gateway-address.ts";
 import { open, type Opened, withCauses } from "./open.ts";
 import { keepReloading } from "./reload.ts";
@@ -28,7 +29,7 @@ export async function runGateway({ config: configPath, port, bind, token }: Gate
 /** Whoever read the log may have gone, and the terminal with it: the gateway goes on, and holds only so much for nobody. */
 function logDestination(): DestinationStream {
   const lines = pino.destination({ dest: 2, sync: true, maxLength: maxHeldLog }).on("error", () => undefined);
-  return process.stderr.isTTY ? { write: (line) => void lines.write(drawLine(line, process.stderr)) } : lines;
+  return process.stderr.isTTY ? { write: (line) => void lines.write(drawLine(line, process.stderr)) } : new GatheredLog(lines);
 }
 
 async function serve(opened: Opened, options: LoadOptions): Promise<number> {

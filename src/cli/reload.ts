@@ -77,17 +77,22 @@ class Reload {
     try {
       const config = this.#hadFile && isGone(this.path) ? undefined : await loadConfig(this.#options);
       if (config === undefined || (this.#hadFile && config.path === undefined)) {
-        this.#isBroken = true;
+        this.#refuse();
         // Defaults in its place would take agents and tokens from everybody who is using them.
         log.warn({ config: this.path }, "the config file is gone, and the last good config stays");
       } else {
         this.#apply(config, isAsked);
       }
     } catch (thrown) {
-      this.#isBroken = true;
+      this.#refuse();
       if (thrown instanceof ConfigError) log.error({ problems: thrown.issues }, "the config is wrong, and the last good one stays");
       else log.error({ err: thrown }, "the config could not be applied, and the last good one stays");
     }
+  }
+
+  #refuse(): void {
+    this.#isBroken = true;
+    this.#opened.program.refuseConfig();
   }
 
   #apply(config: Config, isAsked: boolean): void {

@@ -53,6 +53,8 @@ export interface GatewayErrorOptions {
   readonly retryAfterMs?: number;
   /** What really happened. Logged, never sent. */
   readonly cause?: unknown;
+  /** The message for the log, where the other has words of somebody else: they may repeat what the caller said. */
+  readonly logged?: string;
 }
 
 /** In characters. Both may quote what a caller sent, and go into a log line and a reply. */
@@ -63,12 +65,28 @@ export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly #logged: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(shortened(message, longest.message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.param = options.param === undefined ? undefined : shortened(options.param, longest.param);
     this.retryAfterMs = options.retryAfterMs;
+    this.#logged = options.logged;
+  }
+
+  /** As the log may have it. */
+  get forLog(): GatewayError {
+    if (this.#logged === undefined) return this;
+    const copy = new GatewayError(this.code, this.#logged, {
+      cause: this.cause,
+      ...(this.param === undefined ? {} : { param: this.param }),
+      ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
+    });
+    // Where it happened, not where it was logged.
+    const [, place = ""] = (this.stack ?? "").split(this.message);
+    copy.stack = `${copy.name}: ${copy.message}${place}`;
+    return copy;
   }
 }
 

@@ -158,29 +158,29 @@ export function errorOfEnd(end: Exclude<RunEnd, CompletedRun>): GatewayError {
 
 /** What a caller of a non-streaming face sees of a run, from its events as they come. */
 export class RunFold {
-  #said = nothing;
-  #beforeTurn = nothing;
+  #said: Said = { ...nothing };
+  #beforeTurn: Said = nothing;
 
   /** The result, once the event that ends the run is taken. */
   take(event: RunEvent): RunResult | undefined {
     switch (event.type) {
       case "turn_start":
-        this.#beforeTurn = this.#said;
+        this.#beforeTurn = { ...this.#said };
         break;
       case "model_fallback":
-        this.#said = this.#beforeTurn;
+        this.#said = { ...this.#beforeTurn };
         break;
       case "text_delta":
-        this.#add({ text: this.#said.text + event.text });
+        this.#said.text += event.text;
         break;
       case "refusal_delta":
-        this.#add({ refusal: this.#said.refusal + event.text });
+        this.#said.refusal += event.text;
         break;
       case "reasoning_delta":
-        this.#add({ reasoning: this.#said.reasoning + event.text });
+        this.#said.reasoning += event.text;
         break;
       case "tool_call_end":
-        if (event.owner === "caller") this.#add({ toolCalls: [...this.#said.toolCalls, event.call] });
+        if (event.owner === "caller") this.#said.toolCalls = [...this.#said.toolCalls, event.call];
         break;
       case "run_end":
         return { ...this.#said, end: event };
@@ -188,10 +188,6 @@ export class RunFold {
         break;
     }
     return undefined;
-  }
-
-  #add(more: Partial<Said>): void {
-    this.#said = { ...this.#said, ...more };
   }
 }
 
@@ -205,6 +201,6 @@ export async function foldRun(events: AsyncIterable<RunEvent>): Promise<RunResul
   throw new Error("A run ended without run_end: the runtime broke its contract.");
 }
 
-type Said = Omit<RunResult, "end">;
+type Said = { -readonly [Field in keyof Omit<RunResult, "end">]: RunResult[Field] };
 
 const nothing: Said = { text: "", refusal: "", reasoning: "", toolCalls: [] };

@@ -5,14 +5,13 @@
  * Deliberately absent: validation of the document itself (`redocly lint` does it) and of replies at run time (types
  * and tests do it).
  */
-import { Ajv2020 } from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
-import { type Context, type Document, OpenAPIBackend, type Operation, type Request } from "openapi-backend";
+import type { Context, Operation, Request } from "openapi-backend";
 import type { IncomingHttpHeaders } from "node:http";
 import type { operations } from "../../generated/openapi.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Principal } from "../domain/principal.ts";
 import { toValidationError } from "../service/validation-errors.ts";
+import { ContractBackend } from "./contract-backend.ts";
 import { type ErrorBody, Refusal } from "./errors.ts";
 import { queryOf } from "./query.ts";
 import type { Numbered } from "./sse.ts";
@@ -95,31 +94,15 @@ type UntypedHandler = (
 ) => Promise<Reply>;
 
 export class Contract {
-  readonly #backend: OpenAPIBackend;
+  readonly #backend: ContractBackend;
 
-  private constructor(backend: OpenAPIBackend) {
+  private constructor(backend: ContractBackend) {
     this.#backend = backend;
   }
 
   /** `document` is the bundled contract. Nothing is compiled per request afterwards; the handlers are asked for with each. */
   static async load(document: object, handlersNow: () => Operations): Promise<Contract> {
-    const backend = new LintedDocumentBackend({
-      definition: requestSide(document),
-      strict: true,
-      quick: true,
-      customizeAjv: (original) => {
-        // One error is enough for the reply, and a body of a million wrong items must not make a million of them.
-        const ajv = new Ajv2020({
-          allErrors: false,
-          strict: false,
-          discriminator: true,
-          // Errors bring the schema that was broken, so that they can say what would have been right.
-          verbose: true,
-          formats: original.formats,
-        });
-        return addFormats.default(ajv);
-      },
-    });
+    const backend = new ContractBackend(document);
     for (const operationId of Object.keys(handlersNow()) as OperationId[]) {
       backend.register(operationId, ({ request }: Context, context: RequestContext) =>
         (handlersNow()[operationId] as unknown as UntypedHandler)(
@@ -139,14 +122,13 @@ export class Contract {
     // The caller was authenticated before its body was read. An operation that the contract secures and that step missed is refused here.
     backend.registerSecurityHandler("bearerAuth", (_request: Context, context: RequestContext) => context.principal);
     await backend.init();
-    memoiseOperations(backend);
     return new Contract(backend);
   }
 
   /** Throws `not_found`, `method_not_allowed` (with `allow`) or `invalid_value` for a path that is not well-formed. */
   route(method: string, rawPath: string): Route {
     const path = routablePath(rawPath);
-    const operation = this.#match(method, path) ?? (method === "HEAD" ? this.#match("GET", path) : undefined);
+    const operation = this.#backend.match(method, path) ?? (method === "HEAD" ? this.#backend.match("GET", path) : undefined);
     if (!operation) throw this.#unroutable(method, path);
     const security = operation.security ?? [];
     return {
@@ -163,21 +145,17 @@ export class Contract {
   dispatch({ operation, path }: Route, { body, search, ...context }: RoutedRequest): Promise<Reply> {
     const query = queryOf(operation, search) as NonNullable<Request["query"]>;
     const request: Request = { method: operation.method, path, query, headers: context.headers as Request["headers"], body };
-    return this.#backend.handleRequest(request, context) as Promise<Reply>;
-  }
-
-  #match(method: string, path: string): Operation | undefined {
-    return this.#backend.router.matchOperation({ method, path, headers: {} });
+    return this.#backend.handle(this.#backend.parse(request, operation), context) as Promise<Reply>;
   }
 
   /** A base URL with too few or too many `/v1` at its end is what most clients that get here have. */
   #suggest(method: string, path: string): string {
     const likely = `/v1/${path.replace(/^\/(?:v1\/)*/, "")}`;
-    return this.#match(method, likely) ? `Did you mean ${likely.slice(0, 200)}? A client's base URL ends in /v1. ` : "";
+    return this.#backend.match(method, likely) ? `Did you mean ${likely.slice(0, 200)}? A client's base URL ends in /v1. ` : "";
   }
 
   #unroutable(method: string, path: string): Error {
-    const allowed = ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((other) => this.#match(other, path));
+    const allowed = ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((other) => this.#backend.match(other, path));
     if (allowed.length === 0)
       return new GatewayError(
         "not_found",
@@ -188,21 +166,6 @@ export class Contract {
       allow: allowed.join(", "),
     });
   }
-}
-
-/** openapi-backend checks every document against the OpenAPI 3.0 schema, which a 3.1 document cannot pass. */
-class LintedDocumentBackend extends OpenAPIBackend {
-  override validateDefinition(): Document {
-    return this.document;
-  }
-}
-
-/** openapi-backend lists all operations anew for every request; the list of a loaded document does not change. */
-function memoiseOperations({ router }: OpenAPIBackend): void {
-  const all = router.getOperations();
-  const byId = new Map(all.map((operation) => [operation.operationId, operation]));
-  router.getOperations = () => all;
-  router.getOperation = (operationId) => byId.get(operationId);
 }
 
 /**
@@ -218,21 +181,4 @@ function routablePath(path: string): string {
   const [, place = "", name, rest = ""] =
     /^(\/v1\/models\/)(.+)$/.exec(path) ?? /^(\/v1\/sessions\/)(.+?)(\/(?:messages|reset))?$/.exec(path) ?? [];
   return name === undefined ? path : `${place}${name.replaceAll("/", "%2F")}${rest}`;
-}
-
-/**
- * The part of the document that requests are held against: no replies, no prose, and no `discriminator.mapping`,
- * which Ajv refuses (the property name alone tells the branches apart). Its tags stay, for the error that names them.
- */
-function requestSide(document: object): Document {
-  const text = JSON.stringify(document, (key, value: unknown) => {
-    if (key === "responses") return {};
-    if (key === "description" && typeof value === "string") return undefined;
-    if (key === "discriminator") {
-      const { propertyName, mapping } = value as { propertyName: string; mapping: object };
-      return { propertyName, tags: Object.keys(mapping) };
-    }
-    return value;
-  });
-  return JSON.parse(text) as Document;
 }

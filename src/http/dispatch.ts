@@ -30,9 +30,14 @@ async function send(ctx: Chain, reply: Reply, { keepAliveMs }: ChatCompletionsCo
     await sendEventStream(ctx.res, reply.stream, { headers: reply.headers ?? {}, keepAliveMs, signal });
     return;
   }
-  ctx.status = reply.status;
-  if (reply.headers) ctx.set({ ...reply.headers });
+  const { res } = ctx;
+  const body = reply.type === "application/json" ? JSON.stringify(reply.body) : (reply.body as string | Buffer);
+  // Koa would ask a dozen questions that have their answers here.
+  ctx.respond = false;
+  res.statusCode = reply.status;
+  for (const name in reply.headers) res.setHeader(name, reply.headers[name]!);
   // They may say the type more exactly.
-  if (!ctx.res.hasHeader("content-type")) ctx.type = reply.type;
-  ctx.body = reply.type === "application/json" ? JSON.stringify(reply.body) : reply.body;
+  if (!res.hasHeader("content-type")) res.setHeader("Content-Type", `${reply.type}; charset=utf-8`);
+  res.setHeader("Content-Length", Buffer.byteLength(body));
+  res.end(ctx.method === "HEAD" ? undefined : body);
 }

@@ -9,11 +9,13 @@ import type { Logger } from "pino";
 import type { GatewayConfig } from "../config/config.ts";
 import type { AuthService } from "../service/auth-service.ts";
 import { createApp } from "./app.ts";
+import { clientAddressBehind } from "./client-address.ts";
 import { Contract } from "./contract.ts";
 import { createOperations, type OperationParts } from "./operations/index.ts";
 import type { RequestObserver } from "./request-observer.ts";
 import { createHttpServer, limitServer } from "./server.ts";
 import { headerNamesOf } from "./unknown-headers.ts";
+import { type AcceptUpgrade, routeUpgrades } from "./upgrade.ts";
 
 export interface HttpFaceParts {
   readonly contractDocument: { readonly [key: string]: unknown };
@@ -33,6 +35,8 @@ export interface HttpFace {
   readonly server: Server;
   /** For the requests that come from now on. */
   configure(setup: HttpSetup): void;
+  /** WebSockets go there. */
+  passUpgrades(accept: AcceptUpgrade): void;
 }
 
 export async function openHttpFace(
@@ -46,12 +50,16 @@ export async function openHttpFace(
   const headerNames = headerNamesOf(contractDocument);
   const handlerOf = ({ config }: HttpSetup) => createApp({ config, contract, auth, observer, log, headerNames }).callback();
   let handle = handlerOf(first);
+  let addressOf = clientAddressBehind(first.config.trustedProxies);
   const onRefused = observer.refused.bind(observer);
   const server = createHttpServer((req, res) => void handle(req, res), first.config, { onRefused, log });
   const configure = (setup: HttpSetup): void => {
     operations = operationsOf(setup);
     handle = handlerOf(setup);
+    addressOf = clientAddressBehind(setup.config.trustedProxies);
     limitServer(server, setup.config);
   };
-  return { server, configure };
+  const passUpgrades = (accept: AcceptUpgrade): void =>
+    routeUpgrades(server, accept, { onRefused, addressOf: (req) => addressOf(req), log });
+  return { server, configure, passUpgrades };
 }

@@ -11,6 +11,7 @@ import type { GatewayConfig } from "../config/config.ts";
 import { type ErrorCode, GatewayError } from "../domain/errors.ts";
 import { type ErrorReply, errorReply } from "./errors.ts";
 import { Pipeline } from "./pipeline.ts";
+import { QuietMinute } from "./quiet-minute.ts";
 
 /** 64 KiB of headers are promised; the rest is room for the request line and Node's own count. */
 const maxHeaderBytes = 72 * 1024;
@@ -22,10 +23,7 @@ const maxHeaderBytes = 72 * 1024;
 const keptAliveMs = 75_000;
 
 /** What an error reply was that no handler made. */
-type OnRefused = (status: number, code: ErrorCode) => void;
-
-/** Between two log lines that say the same of many connections. */
-const tellEveryMs = 60_000;
+export type OnRefused = (status: number, code: ErrorCode) => void;
 
 /** How long a client that was hung up on may go on sending. */
 const lingerMs = 5_000;
@@ -95,16 +93,12 @@ export function limitServer(server: Server, { requestTimeoutMs, maxConnections }
 
 /** Nobody else hears of connections that were closed because there were too many. */
 function tellOfDropped(server: Server, log: Logger): void {
-  let untold = 0;
-  let isQuiet = false;
-  server.on("drop", () => {
-    untold++;
-    if (isQuiet) return;
-    isQuiet = true;
-    log.warn({ connections: server.maxConnections, closed: untold }, "more connections than gateway.http.maxConnections were closed");
-    untold = 0;
-    setTimeout(() => (isQuiet = false), tellEveryMs).unref();
-  });
+  const told = new QuietMinute();
+  server.on("drop", () =>
+    told.tell("drop", (closed) =>
+      log.warn({ connections: server.maxConnections, closed }, "more connections than gateway.http.maxConnections were closed"),
+    ),
+  );
 }
 
 /** Undefined when nothing can be answered any more. */

@@ -6,14 +6,33 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Logger } from "pino";
 import { GatewayError } from "../domain/errors.ts";
 import { framingFault } from "./framing.ts";
-import { endWithError } from "./server.ts";
+import { QuietMinute } from "./quiet-minute.ts";
+import { endWithError, type OnRefused } from "./server.ts";
 
 /** `refuse` answers in place of the other protocol. */
 export type AcceptUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer, refuse: (error: GatewayError) => void) => void;
 
-export function routeUpgrades(server: Server, accept: AcceptUpgrade): void {
+export interface UpgradeWatch {
+  readonly onRefused: OnRefused;
+  /** The client's, behind the proxies that are trusted at the moment. */
+  readonly addressOf: (req: IncomingMessage) => string;
+  readonly log: Logger;
+}
+
+export function routeUpgrades(server: Server, accept: AcceptUpgrade, { onRefused, addressOf, log }: UpgradeWatch): void {
+  const told = new QuietMinute();
+  /** No handler sees these, so nobody else says or counts them. */
+  const refuseFor =
+    (req: IncomingMessage, socket: Duplex) =>
+    (error: GatewayError): void => {
+      const { status } = endWithError(socket, error);
+      onRefused(status, error.code);
+      const { code, message: reason } = error;
+      told.tell(code, (count) => log.warn({ code, reason, client: addressOf(req), count }, "websocket upgrade refused"));
+    };
   const route = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const inFlight = (socket as { _httpMessage?: ServerResponse })._httpMessage;
     // Requests that came before it on this connection are answered before it.
@@ -31,7 +50,7 @@ export function routeUpgrades(server: Server, accept: AcceptUpgrade): void {
     }
     socket.on("error", () => socket.destroy());
     const path = pathOf(req.url ?? "");
-    const refuse = (error: GatewayError): void => void endWithError(socket, error);
+    const refuse = refuseFor(req, socket);
     const fault = framingFault(req);
     if (fault !== undefined) refuse(new GatewayError("invalid_value", fault));
     else if (path === "/") accept(req, socket, head, refuse);

@@ -9,7 +9,7 @@ import { GatewayError } from "../domain/errors.ts";
 import type { Model, ModelEvent, ModelRequest } from "../domain/model.ts";
 import { describeModel } from "./describe-model.ts";
 import { drain, EventStreamBody, WholeBody, type ReplyBody } from "./openai-body.ts";
-import { Connection, type Pool, type RequestOptions } from "./provider-connection.ts";
+import { Closer, Connection, type Pool, type RequestOptions } from "./provider-connection.ts";
 import { ProviderErrors } from "./provider-errors.ts";
 import { ReplyDecoder } from "./openai-reply.ts";
 import { encodeRequest, type DefaultLimit } from "./openai-request.ts";
@@ -65,7 +65,7 @@ class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
   readonly #encode: () => string;
   readonly #signal: AbortSignal;
   readonly #decoder: ReplyDecoder;
-  readonly #closer = new AbortController();
+  readonly #closer = new Closer();
   /** Closes the upstream connection at once. */
   readonly #close = (): void => this.#closer.abort();
   #pieces: AsyncIterator<Buffer> | undefined;
@@ -128,7 +128,7 @@ class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
 
   async #open(): Promise<ReplyBody> {
     this.#signal.addEventListener("abort", this.#close, { once: true });
-    const { headers, body } = await this.#connection.request(this.#encode(), this.#closer.signal);
+    const { headers, body } = await this.#connection.request(this.#encode(), this.#closer);
     this.#pieces = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
     const { errors } = this.#connection;
     const said = String(headers["content-type"] ?? "text/event-stream");
@@ -142,7 +142,7 @@ class ReplyStream implements AsyncIterator<ModelEvent, undefined> {
   async #readMore(body: ReplyBody): Promise<void> {
     if (!this.#decoder.hasFinishReason) return this.#read(body);
     const since = performance.now();
-    const timer = setTimeout(this.#close, afterFinishMs - this.#waitedAfterFinishMs);
+    const timer = setTimeout(this.#close, Math.ceil(afterFinishMs - this.#waitedAfterFinishMs));
     await this.#read(body);
     clearTimeout(timer);
     this.#waitedAfterFinishMs += performance.now() - since;

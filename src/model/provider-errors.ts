@@ -13,22 +13,26 @@ export type ReplyHeaders = { readonly [name: string]: string | string[] | undefi
 
 export class ProviderErrors {
   readonly #who: string;
-  readonly #secrets: readonly string[];
+  readonly #secrets: RegExp | undefined;
 
   constructor({ id, apiKey = "", headers, options = {} }: ProviderConfig) {
     this.#who = `The model provider '${id}'`;
     const named = Object.entries(options).filter(([name]) => /key|token|secret|password|authorization/iu.test(name));
     const texts = [...Object.values(headers), ...named.map(([, value]) => (typeof value === "string" ? value : ""))];
     const secrets = [apiKey, ...texts.flatMap((value) => value.split(/\s+/u))].filter(({ length }) => length >= 6);
-    this.#secrets = secrets.flatMap((secret) => [secret, ...inBase64(secret)]);
+    // A secret that begins with another one would leave its rest behind.
+    const forms = [...new Set(secrets.flatMap(written))].sort((a, b) => b.length - a.length);
+    this.#secrets = forms.length === 0 ? undefined : new RegExp(forms.map(asPattern).join("|"), "g");
   }
 
   /** The provider answered with a status that is not 200. */
   fromStatus(status: number, headers: ReplyHeaders, body: string): GatewayError {
     const said = readError(body);
     const words = said.message === "" ? "" : `: ${this.#clean(said.message)}`;
-    const error = (code: ErrorCode, what: string, about: GatewayErrorOptions = {}) =>
-      new GatewayError(code, endSentence(`${this.#who} ${what} (status ${status})${words}`), about);
+    const error = (code: ErrorCode, what: string, about: GatewayErrorOptions = {}) => {
+      const ours = `${this.#who} ${what} (status ${status})`;
+      return new GatewayError(code, endSentence(`${ours}${words}`), { ...about, logged: endSentence(ours) });
+    };
     // Google refuses a wrong key as a wrong argument.
     const isKeyRefused = status === 401 || status === 403 || /API_KEY_INVALID/u.test(said.code ?? "");
     if (isKeyRefused) return error("upstream_error", "did not accept the gateway's credentials");
@@ -63,7 +67,9 @@ export class ProviderErrors {
     const status = statusOf(error);
     if (status !== undefined) return this.fromStatus(status, {}, JSON.stringify(error));
     const { message } = readErrorValue(error);
-    return new GatewayError("upstream_error", endSentence(`${this.#who} failed${message === "" ? "" : `: ${this.#clean(message)}`}`));
+    const ours = `${this.#who} failed`;
+    const words = message === "" ? "" : `: ${this.#clean(message)}`;
+    return new GatewayError("upstream_error", endSentence(`${ours}${words}`), { logged: endSentence(ours) });
   }
 
   /** The request cannot be put into the provider's words; it was not sent. */
@@ -82,8 +88,7 @@ export class ProviderErrors {
   }
 
   #clean(words: string): string {
-    let text = words;
-    for (const secret of this.#secrets) text = text.replaceAll(secret, "[key]");
+    let text = this.#secrets === undefined ? words : words.replaceAll(this.#secrets, "[key]");
     // An error may be as long as a frame, and some of what follows costs the square of its length.
     text = text
       .slice(0, 2 * maxWordsLength)
@@ -158,6 +163,19 @@ export function statusOf(value: unknown): number | undefined {
 }
 
 const meaningful = new Set([400, 401, 403, 404, 408, 413, 422, 429]);
+
+/** All that it looks like: plain, in an address, in hexadecimal, in Base64. */
+function written(secret: string): string[] {
+  const inAddress = encodeURIComponent(secret.toWellFormed());
+  const inSmall = inAddress.replaceAll(/%[\dA-F]{2}/gu, (escape) => escape.toLowerCase());
+  const inHex = Buffer.from(secret).toString("hex");
+  return [secret, inAddress, inSmall, inHex, inHex.toUpperCase(), ...inBase64(secret)];
+}
+
+/** Finds it also in JSON, and in JSON within JSON: there are backslashes before some characters, more of them each time. */
+function asPattern(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|"/]/g, (special) => (/["\\/]/.test(special) ? `\\\\{0,15}\\${special}` : `\\${special}`));
+}
 
 /** What it looks like inside the Base64 of a longer text, wherever it stands there; both alphabets. */
 function inBase64(secret: string): string[] {

@@ -37,6 +37,7 @@ export class AttachmentService {
    */
   async read(messages: readonly SentMessage[], signal: AbortSignal): Promise<readonly Message[]> {
     signal.throwIfAborted();
+    if (messages.every(isRead)) return messages;
     const attachments = messages.flatMap(attachmentsOf);
     const images = new ImageReader(this.#config, this.#fetcher);
     this.#refuseTooMany(attachments);

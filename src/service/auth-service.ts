@@ -3,7 +3,7 @@
  *
  * Deliberately absent: where the secret travels (a face's business) and what the principal may do (`principal.ts`).
  */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import ipaddr from "ipaddr.js";
 import { RateLimiterMemory } from "rate-limiter-flexible";
@@ -133,7 +133,7 @@ class FailedLoginLimiter {
 }
 
 function sha256(text: string): Buffer {
-  return createHash("sha256").update(text, "utf8").digest();
+  return hash("sha256", text, "buffer");
 }
 
 /** One name for one client: one spelling for an address, and an IPv4 address mapped into IPv6 is that IPv4 address. */

@@ -75,7 +75,7 @@ export class RunAdmission {
     await this.#parts.formats.prepare(request.settings.responseFormat, signal);
     const messages = await this.#parts.attachments.read(request.messages, signal);
     const place = this.#parts.queue.enter(session, request.principal.name, signal);
-    return { ...asked, messages, place };
+    return { request, agent, models, session, messages, place };
   }
 
   /** Whoever names a model wants that one: an agent's fallbacks stand in for its own model only. */

@@ -74,9 +74,11 @@ export class RunExecution {
     let timer: NodeJS.Timeout | undefined;
     let end: RunEnd | undefined;
     try {
-      for await (const event of place.untilItsTurn((lost) => live.fail(lost))) {
-        await this.#tell(event);
-        yield event;
+      if (!place.isItsTurn) {
+        for await (const event of place.untilItsTurn((lost) => live.fail(lost))) {
+          await this.#tell(event);
+          yield event;
+        }
       }
       timer = setTimeout(() => live.fail(timedOut(agent)), agent.runTimeoutMs).unref();
       this.#parts.onStart();

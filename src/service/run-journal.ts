@@ -17,7 +17,7 @@ export class RunJournal {
     const key = `${from} → ${to}: ${error.code}`;
     const count = (this.#fallbacks.get(key) ?? 0) + 1;
     this.#fallbacks.set(key, count);
-    this.#log.warn({ runId, from, to, code: error.code, count, err: error }, "model failed, its fallback is asked");
+    this.#log.warn({ runId, from, to, code: error.code, count, err: error.forLog }, "model failed, its fallback is asked");
   }
 
   leftOut(runId: string, model: string, messages: number): void {
@@ -34,28 +34,30 @@ export class RunJournal {
   }
 
   began(live: LiveRun): void {
-    this.#log.debug({ ...idsOf(live), model: live.opened.model }, "run begun");
+    const { id, agentId, sessionKey, owner, model } = live.opened;
+    this.#log.debug({ runId: id, agent: agentId, sessionKey, principal: owner, model }, "run begun");
   }
 
   ended(live: LiveRun, { end, outcome, progress }: Ended, durationMs: number): void {
+    const { id, agentId, sessionKey, owner } = live.opened;
+    // One shape for all: objects put together from pieces are the dearest thing about a line. What is undefined is not written.
     const line = {
-      ...idsOf(live),
+      runId: id,
+      agent: agentId,
+      sessionKey,
+      principal: owner,
       model: end.model,
       // As in its record, whichever of them somebody has read.
       status: outcome.status,
-      ...(end.status === "aborted" ? { by: end.by } : {}),
+      by: end.status === "aborted" ? end.by : undefined,
       turns: end.turns,
       toolResults: progress.toolResults,
-      ...(progress.fallbacks === 0 ? {} : { fallbacks: progress.fallbacks }),
+      fallbacks: progress.fallbacks === 0 ? undefined : progress.fallbacks,
       usage: end.usage,
       cost: end.cost,
       durationMs: Math.round(durationMs * 10) / 10,
     };
     if (end.status !== "failed") this.#log.info(line, "run ended");
-    else this.#log.warn({ ...line, code: end.error.code, err: end.error }, "run failed");
+    else this.#log.warn({ ...line, code: end.error.code, err: end.error.forLog }, "run failed");
   }
-}
-
-function idsOf({ opened: { id, agentId, sessionKey, owner } }: LiveRun) {
-  return { runId: id, agent: agentId, sessionKey, principal: owner };
 }

@@ -48,7 +48,10 @@ export class RunQueue {
   enter(session: ResolvedSession, principal: string, signal: AbortSignal): RunPlace {
     const { lanes, slots } = this.#parts;
     const sessionKey = session.isStored ? session.key : undefined;
-    const slot = slots.slotFor({ principal, sessionKey }, signal);
+    const group = { principal, sessionKey };
+    const free = sessionKey === undefined ? slots.freeSlot(group, signal) : undefined;
+    if (free) return new RunPlace(this.#parts, free, undefined);
+    const slot = slots.slotFor(group, signal);
     let ticket: LaneTicket | undefined;
     try {
       // The lane first: whoever it refuses must not have made others give way.
@@ -78,6 +81,11 @@ export class RunPlace {
     this.#ticket = ticket;
   }
 
+  /** There is nothing to wait for. */
+  get isItsTurn(): boolean {
+    return this.#slot.isHad;
+  }
+
   /** What a write to the session must show. Undefined for a stateless run. */
   get fence(): number | undefined {
     return this.#lease?.fence;
@@ -89,6 +97,7 @@ export class RunPlace {
    * later on: then nothing of the run can be kept any more.
    */
   async *untilItsTurn(onLost: (error: GatewayError) => void): AsyncGenerator<RunEvent, void> {
+    if (this.isItsTurn) return;
     let isTold = false;
     for (const wait of [this.#untilLaneIsFree(), this.#untilLeaseIsHad(onLost), this.#untilSlotIsFree()]) {
       // Each of them has something to say only where it has to wait.

@@ -9,6 +9,8 @@ import type { LiveRun } from "./live-run.ts";
 const rememberedMs = 5 * 60_000;
 /** However many requests come in five minutes, their records take a few megabytes at most. */
 const maxRemembered = 10_000;
+/** Forgotten in one go: to find the oldest one, a map passes by all that were deleted before it. */
+const forgottenAtOnce = 1_000;
 
 export class RunRegistry {
   readonly #live = new Map<string, LiveRun>();
@@ -28,7 +30,7 @@ export class RunRegistry {
     const record = run.settle(outcome);
     if (isKept) return;
     this.#ended.set(id, record);
-    this.#forget(outcome.endedAt - rememberedMs);
+    if (this.#ended.size >= maxRemembered + forgottenAtOnce) this.#forget(outcome.endedAt - rememberedMs);
   }
 
   findLive(id: string): LiveRun | undefined {

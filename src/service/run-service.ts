@@ -185,11 +185,7 @@ export class RunService {
     }
   }
 
-  async *#execute(
-    admitted: Admitted,
-    live: LiveRun,
-    { isOpened, unlink }: { isOpened: boolean; unlink: () => void },
-  ): AsyncGenerator<RunEvent> {
+  #execute(admitted: Admitted, live: LiveRun, { isOpened, unlink }: { isOpened: boolean; unlink: () => void }): AsyncGenerator<RunEvent> {
     const { sessions, store, feed, registry } = this.#parts;
     const { id } = live.opened;
     const parts = {
@@ -208,7 +204,7 @@ export class RunService {
       this.#journal.ended(live, ended, performance.now() - startedAt);
       this.#settle();
     };
-    yield* new RunExecution(parts, admitted, live, isOpened).events(onEnd, (event) => this.#journal.fellBack(id, event));
+    return new RunExecution(parts, admitted, live, isOpened).events(onEnd, (event) => this.#journal.fellBack(id, event));
   }
 
   async #turns(
@@ -219,8 +215,10 @@ export class RunService {
   ): Promise<AsyncIterable<RunEvent>> {
     const instructions = await this.#parts.instructions.read(agent);
     const input = withoutUnreadableImages(models, [...instructions, ...conversation.messages]);
+    const { models: fitted, messages } = fitToWindow(input, conversation.historyLength, onLeftOut);
     return runTurns({
-      ...fitToWindow(input, conversation.historyLength, onLeftOut),
+      models: fitted,
+      messages,
       tools: this.#parts.tools,
       callerTools: request.tools,
       toolChoice: request.toolChoice,

@@ -24,6 +24,12 @@ export class RunSlots {
   readonly #waiting = new FairQueue<RunSlot>();
   /** Those of them that lack nothing but a slot. Empty while one is free. */
   readonly #asking = new FairQueue<RunSlot>();
+  readonly #host: SlotHost = {
+    enter: (slot) => this.#enter(slot),
+    ask: (slot) => this.#ask(slot),
+    giveUp: (slot) => this.#giveUp(slot),
+    giveBack: () => this.#giveBack(),
+  };
 
   constructor(limits: SlotLimits) {
     this.#limits = limits;
@@ -45,12 +51,16 @@ export class RunSlots {
 
   /** A place that is still to be entered. It is given up when `caller` aborts before the slot is had. */
   slotFor(group: QueueGroup, caller: AbortSignal): RunSlot {
-    return new RunSlot(group, caller, {
-      enter: (slot) => this.#enter(slot),
-      ask: (slot) => this.#ask(slot),
-      giveUp: (slot) => this.#giveUp(slot),
-      giveBack: () => this.#giveBack(),
-    });
+    return new RunSlot(group, caller, this.#host);
+  }
+
+  /** For a run that has nothing else to wait for: a slot that it has already. Undefined unless one is free. */
+  freeSlot(group: QueueGroup, caller: AbortSignal): RunSlot | undefined {
+    const { maxConcurrent, maxQueued } = this.#limits;
+    const isFree = this.#runningCount < maxConcurrent && this.#runningCount + this.#waiting.size < maxConcurrent + maxQueued;
+    if (!isFree || caller.aborted) return undefined;
+    this.#runningCount++;
+    return new RunSlot(group, undefined, this.#host);
   }
 
   #enter(slot: RunSlot): void {
@@ -103,19 +113,25 @@ interface SlotHost {
 export class RunSlot {
   readonly group: QueueGroup;
   readonly #host: SlotHost;
-  readonly #caller: AbortSignal;
+  readonly #caller: AbortSignal | undefined;
   readonly #refusal = new AbortController();
-  readonly #onCallerAbort = (): void => this.refuse(this.#caller.reason);
-  #state: "new" | "waiting" | "asking" | "running" | "left" = "new";
+  readonly #onCallerAbort = (): void => this.refuse(this.#caller?.reason);
+  #state: "new" | "waiting" | "asking" | "running" | "left";
   #settle: { readonly resolve: () => void; readonly reject: (reason: unknown) => void } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(group: QueueGroup, caller: AbortSignal, host: SlotHost) {
+  /** Without a caller it is had already. */
+  constructor(group: QueueGroup, caller: AbortSignal | undefined, host: SlotHost) {
     this.group = group;
     this.#caller = caller;
     this.#host = host;
-    caller.addEventListener("abort", this.#onCallerAbort, { once: true });
-    if (caller.aborted) this.#onCallerAbort();
+    this.#state = caller ? "new" : "running";
+    caller?.addEventListener("abort", this.#onCallerAbort, { once: true });
+    if (caller?.aborted) this.#onCallerAbort();
+  }
+
+  get isHad(): boolean {
+    return this.#state === "running";
   }
 
   /** Aborts when the place is lost before the slot was had: with the caller's reason, or with `too_many_runs`. */
@@ -182,7 +198,7 @@ export class RunSlot {
 
   #stopWaiting(): void {
     clearTimeout(this.#timer);
-    this.#caller.removeEventListener("abort", this.#onCallerAbort);
+    this.#caller?.removeEventListener("abort", this.#onCallerAbort);
   }
 }
 

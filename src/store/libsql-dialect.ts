@@ -1,5 +1,10 @@
 /**
- * Kysely's SQLite dialect, made safe for libsql: how statements and transactions reach one libsql connection.
+ * Kysely's SQLite dialect, made safe and quick for libsql: how statements and transactions reach one database.
+ *
+ * Transactions have one connection, one after the other. Those that end in the same turn of the event loop are committed
+ * together: to write the pages is most of what a small transaction costs, and they touch much the same ones. Each is told that
+ * it is done once that commit is, and one that fails takes back its own part only. Reads have a connection of their own, which
+ * sees what is committed.
  *
  * libsql leaves a statement that failed with SQLITE_BUSY in progress; until it is collected, later commits on the connection
  * fail, or worse: a single write is reported done and never committed. So transactions are begun, committed and rolled back
@@ -7,27 +12,37 @@
  * A statement outside of one that was busy is run again as the same statement, which resets it.
  *
  * The driver is synchronous. It must not sleep on a lock that another connection of the same process may hold, so it waits
- * with timers. Deliberately absent: streaming and savepoints, which nobody uses.
+ * with timers. Deliberately absent: streaming and savepoints of the queries' own, which nobody uses.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { CompiledQuery, DatabaseConnection, DialectAdapter, Driver, QueryCompiler, QueryResult } from "kysely";
 import type Database from "libsql";
-import { SqliteAdapter, SqliteDialect, SqliteDriver, SqliteQueryCompiler } from "./kysely.ts";
+import { CommitGroup } from "./commit-group.ts";
+import { SqliteAdapter, SqliteDialect, SqliteQueryCompiler } from "./kysely.ts";
+import { Turns } from "./turns.ts";
 
 /** Between two attempts to get a lock that is held elsewhere. */
 const pauseMs = 5;
 /** Prepared statements kept for reuse; the queries of the store are fewer. */
 const maxPrepared = 128;
+/** Transactions in one commit. */
+const maxGrouped = 64;
+
+export interface LibsqlConnections {
+  readonly writer: Database.Database;
+  /** Opens one to the same database that only reads; undefined where nobody else can see it, in memory. */
+  readonly openReader: (() => Database.Database) | undefined;
+}
 
 export class LibsqlDialect extends SqliteDialect {
-  readonly #database: Database.Database;
+  readonly #connections: LibsqlConnections;
   readonly #lockPatienceMs: number;
 
   /** `lockPatienceMs`: how long a lock held elsewhere is waited for before the store counts as unusable. */
-  constructor(database: Database.Database, lockPatienceMs: number) {
-    super({ database });
-    this.#database = database;
+  constructor(connections: LibsqlConnections, lockPatienceMs: number) {
+    super({ database: connections.writer });
+    this.#connections = connections;
     this.#lockPatienceMs = lockPatienceMs;
   }
 
@@ -36,7 +51,7 @@ export class LibsqlDialect extends SqliteDialect {
   }
 
   override createDriver(): Driver {
-    return new LibsqlDriver(this.#database, this.#lockPatienceMs);
+    return new LibsqlDriver(this.#connections, this.#lockPatienceMs);
   }
 
   override createQueryCompiler(): QueryCompiler {
@@ -58,119 +73,222 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
-class LibsqlDriver extends SqliteDriver {
-  readonly #database: Database.Database;
+class LibsqlDriver implements Driver {
+  readonly #writer: Database.Database;
+  readonly #openReader: (() => Database.Database) | undefined;
   readonly #lockPatienceMs: number;
-  readonly #statements: Statements;
-  /** Settles when the last of the transactions that wait for the write lock has had its turn. */
-  #lastTurn: Promise<void> = Promise.resolve();
+  readonly #written: Statements;
+  #reader: { readonly database: Database.Database; readonly statements: Statements } | undefined;
+  /** Whose the writer is. */
+  readonly #turns = new Turns();
+  /** Of the transaction that is open. */
+  #group: CommitGroup | undefined;
 
-  constructor(database: Database.Database, lockPatienceMs: number) {
-    super({ database });
-    this.#database = database;
+  constructor({ writer, openReader }: LibsqlConnections, lockPatienceMs: number) {
+    this.#writer = writer;
+    this.#openReader = openReader;
     this.#lockPatienceMs = lockPatienceMs;
-    this.#statements = new Statements(database);
+    this.#written = new Statements(writer);
   }
 
-  /** The base class holds the queue for the one connection; what it hands out is ours. Patience begins with the queueing. */
-  override async acquireConnection(): Promise<LibsqlConnection> {
-    const deadline = this.#deadline();
-    await super.acquireConnection();
-    return new LibsqlConnection(this.#statements, deadline);
+  init(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Patience begins here. */
+  acquireConnection(): Promise<LibsqlConnection> {
+    return Promise.resolve(new LibsqlConnection(this, this.#deadline()));
+  }
+
+  releaseConnection(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Outside of a transaction. */
+  async execute<R>(query: CompiledQuery, deadline: number): Promise<QueryResult<R>> {
+    if (this.#openReader && /^\s*(?:select|with)\b/iu.test(query.sql)) return executeWith<R>(this.#readerStatements(), query, deadline);
+    await this.#turns.enter();
+    try {
+      // What others have not committed yet is not committed with it, unless nobody else could see it anyway.
+      if (this.#group && this.#openReader) await this.#commit(this.#group);
+      return await executeWith<R>(this.#written, query, deadline);
+    } finally {
+      this.#turns.leave();
+    }
+  }
+
+  /** Within the transaction that has its turn. */
+  executeWithin<R>(query: CompiledQuery, deadline: number): Promise<QueryResult<R>> {
+    return executeWith<R>(this.#written, query, deadline);
+  }
+
+  /** Of those that wait for the write lock one tries at a time; the others try when their turn comes, and only once if their patience has ended meanwhile. */
+  async beginTransaction(connection: LibsqlConnection): Promise<void> {
+    await this.#turns.enter();
+    try {
+      if (this.#group) this.#joinGroup();
+      else await patiently(connection.deadline, () => this.#beginGroup());
+      connection.enter(this.#group!.begin());
+    } catch (error) {
+      this.#turns.leave();
+      throw error;
+    }
+  }
+
+  async commitTransaction(connection: LibsqlConnection): Promise<void> {
+    const group = this.#group!;
+    if (!connection.isFirst) this.#writer.exec("release part");
+    connection.leave();
+    group.add();
+    if (group.size >= maxGrouped) await this.#commit(group);
+    else if (group.size === 1) setImmediate(() => void this.#commitInTurn(group));
+    this.#turns.leave();
+    await group.committed;
+  }
+
+  /** Does nothing once it was handed over to be committed. After a full disk, for one, SQLite has rolled back already, and the others' parts with it. */
+  async rollbackTransaction(connection: LibsqlConnection): Promise<void> {
+    if (!connection.isWithin) return;
+    const group = this.#group!;
+    const isLost = !this.#writer.inTransaction;
+    try {
+      if (isLost || connection.isFirst) {
+        this.#group = undefined;
+        if (!isLost) await patiently(this.#deadline(), () => this.#writer.exec("rollback"));
+        group.fail(connection.failure);
+      } else {
+        this.#writer.exec("rollback to part");
+        this.#writer.exec("release part");
+      }
+    } finally {
+      connection.leave();
+      this.#turns.leave();
+    }
   }
 
   /**
-   * While the write lock is held elsewhere, the connection is free for others: a read needs no lock. Of those that wait, one
-   * tries at a time; the others try when their turn comes, and only once if their patience has ended meanwhile.
-   */
-  override async beginTransaction({ deadline }: LibsqlConnection): Promise<void> {
-    if (this.#tryBegin(deadline)) return;
-    await super.releaseConnection();
-    const turn = this.#lastTurn.then(() => this.#acquireAndBegin(deadline));
-    this.#lastTurn = turn.catch(() => undefined);
-    await turn;
-  }
-
-  override async commitTransaction(): Promise<void> {
-    await patiently(this.#deadline(), () => this.#database.exec("commit"));
-  }
-
-  /** After a full disk, for one, SQLite has rolled back already. */
-  override async rollbackTransaction(): Promise<void> {
-    if (this.#database.inTransaction) await patiently(this.#deadline(), () => this.#database.exec("rollback"));
-  }
-
-  /**
-   * Statements are refused first and the connection is waited for then: libsql takes the whole process down when a connection is
+   * Statements are refused first and the writer is waited for then: libsql takes the whole process down when a connection is
    * closed under a transaction. It closes the file for good only when its statements are collected, so what the log holds is
    * moved over here.
    */
-  override async destroy(): Promise<void> {
-    this.#statements.close();
-    await super.acquireConnection();
+  async destroy(): Promise<void> {
+    this.#written.close();
+    this.#reader?.statements.close();
+    await this.#turns.enter();
     try {
-      if (this.#database.open) this.#database.pragma("wal_checkpoint(TRUNCATE)");
+      if (this.#group) await this.#commit(this.#group);
+      if (this.#writer.open) this.#writer.pragma("wal_checkpoint(TRUNCATE)");
     } catch {
       // Nothing is lost: the next one to open the database reads the log.
     }
     try {
-      await super.destroy();
+      this.#reader?.database.close();
+      this.#writer.close();
     } finally {
       // Those still in the queue are to learn that the statements are closed.
-      await super.releaseConnection();
+      this.#turns.leave();
     }
   }
 
-  /** Whether it resolves or rejects, the caller has the connection again. */
-  async #acquireAndBegin(deadline: number): Promise<void> {
-    await super.acquireConnection();
-    while (!this.#tryBegin(deadline)) {
-      await super.releaseConnection();
-      await sleep(pauseMs);
-      await super.acquireConnection();
+  #beginGroup(): void {
+    // It may have been closed while the lock was waited for.
+    this.#written.refuseIfClosed();
+    this.#writer.exec("begin immediate");
+    this.#group = new CommitGroup();
+  }
+
+  #joinGroup(): void {
+    this.#written.refuseIfClosed();
+    this.#writer.exec("savepoint part");
+  }
+
+  async #commitInTurn(group: CommitGroup): Promise<void> {
+    await this.#turns.enter();
+    if (this.#group === group) await this.#commit(group);
+    this.#turns.leave();
+  }
+
+  /** Never rejects: whoever waits for the group is told. */
+  async #commit(group: CommitGroup): Promise<void> {
+    this.#group = undefined;
+    try {
+      await patiently(this.#deadline(), () => this.#writer.exec("commit"));
+      group.succeed();
+    } catch (error) {
+      if (this.#writer.inTransaction) this.#writer.exec("rollback");
+      group.fail(error);
     }
+  }
+
+  #readerStatements(): Statements {
+    this.#written.refuseIfClosed();
+    if (!this.#reader) {
+      const database = this.#openReader!();
+      this.#reader = { database, statements: new Statements(database) };
+    }
+    return this.#reader.statements;
   }
 
   #deadline(): number {
     return performance.now() + this.#lockPatienceMs;
   }
-
-  #tryBegin(deadline: number): boolean {
-    this.#statements.refuseIfClosed();
-    try {
-      this.#database.exec("begin immediate");
-      return true;
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > deadline) throw error;
-      return false;
-    }
-  }
 }
 
-/** The one connection, lent to a query or a transaction that waits for locks until `deadline`. */
+/** Lent to a query, or to a transaction that waits for locks until `deadline`. */
 class LibsqlConnection implements DatabaseConnection {
   readonly deadline: number;
-  readonly #statements: Statements;
+  readonly #driver: LibsqlDriver;
+  #place: "none" | "first" | "later" = "none";
+  /** Why its last statement failed. */
+  failure: unknown;
 
-  constructor(statements: Statements, deadline: number) {
+  constructor(driver: LibsqlDriver, deadline: number) {
+    this.#driver = driver;
     this.deadline = deadline;
-    this.#statements = statements;
   }
 
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const statement = await patiently(this.deadline, () => this.#statements.prepare(sql));
+  /** In a transaction that has its turn. */
+  get isWithin(): boolean {
+    return this.#place !== "none";
+  }
+
+  /** Nobody else's part comes before it in the group. */
+  get isFirst(): boolean {
+    return this.#place === "first";
+  }
+
+  enter(place: "first" | "later"): void {
+    this.#place = place;
+  }
+
+  leave(): void {
+    this.#place = "none";
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (!this.isWithin) return this.#driver.execute(query, this.deadline);
     try {
-      if (statement.reader) return { rows: (await patiently(this.deadline, () => statement.all(parameters))) as R[] };
-      const { changes } = await patiently(this.deadline, () => statement.run(parameters));
-      return { rows: [], numAffectedRows: BigInt(changes) };
+      return await this.#driver.executeWithin(query, this.deadline);
     } catch (error) {
-      this.#statements.forget(sql);
+      this.failure = error;
       throw error;
     }
   }
 
   streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error("The session store does not stream rows.");
+  }
+}
+
+async function executeWith<R>(statements: Statements, { sql, parameters }: CompiledQuery, deadline: number): Promise<QueryResult<R>> {
+  const statement = await patiently(deadline, () => statements.prepare(sql));
+  try {
+    if (statement.reader) return { rows: (await patiently(deadline, () => statement.all(parameters))) as R[] };
+    const { changes } = await patiently(deadline, () => statement.run(parameters));
+    return { rows: [], numAffectedRows: BigInt(changes) };
+  } catch (error) {
+    statements.forget(sql);
+    throw error;
   }
 }
 

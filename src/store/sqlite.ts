@@ -34,7 +34,15 @@ export function openSqlite(databasePath: string, lockPatienceMs: number = defaul
     database.close();
     throw error;
   }
-  return new Kysely<StoreTables>({ dialect: new LibsqlDialect(database, lockPatienceMs) });
+  const openReader = databasePath === ":memory:" ? undefined : () => openForReading(databasePath);
+  return new Kysely<StoreTables>({ dialect: new LibsqlDialect({ writer: database, openReader }, lockPatienceMs) });
+}
+
+function openForReading(databasePath: string): Database.Database {
+  const database = new Database(databasePath);
+  database.pragma(`busy_timeout = ${busyTimeoutMs}`);
+  database.pragma("query_only = ON");
+  return database;
 }
 
 /** SQLite gives its `-wal` and `-shm` files the mode of the database file. */

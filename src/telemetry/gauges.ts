@@ -15,12 +15,21 @@ import type Registry from "prom-client/lib/registry.js";
 import type { RunsConfig } from "../config/config.ts";
 import type { RunLoad } from "../service/run-queue.ts";
 
+/** How what the config file says stands to what holds. */
+export interface ConfigFileState {
+  /** What it said when it was read last could be used. */
+  readonly isUsable: boolean;
+  /** Some of it holds only after a restart. */
+  readonly needsRestart: boolean;
+}
+
 /** What is to be looked at. */
 export interface Surroundings {
   load(): RunLoad;
   runLimits(): RunsConfig;
   /** WebSockets. */
   connections(): number;
+  configFile(): ConfigFileState;
   readonly version: string;
 }
 
@@ -51,6 +60,12 @@ export function addGauges(registry: Registry, around: Surroundings): () => void 
   gauge("clawgate_runs_queued_limit", "Runs that may wait.", () => around.runLimits().maxQueued);
   gauge("clawgate_sessions_occupied", "Sessions with a run, at work or waiting.", () => around.load().sessions);
   gauge("clawgate_websocket_connections", "WebSockets that are open.", () => around.connections());
+  gauge("clawgate_config_last_reload_successful", "1 unless the config file was wrong or gone when it was read last.", () =>
+    Number(around.configFile().isUsable),
+  );
+  gauge("clawgate_config_restart_pending", "1 while some of what the config file says waits for a restart.", () =>
+    Number(around.configFile().needsRestart),
+  );
   new Gauge({ name: "clawgate_build_info", help: "Always 1.", labelNames: ["version", "node_version"], registers }).set(
     { version: around.version, node_version: process.version },
     1,

@@ -19,12 +19,13 @@ const otherModel: ModelName = { provider: other, model: other };
 export class KnownNames {
   /** The tools that each agent may have: a tool, or `<server>__*` for those of a server, whose names are the server's to choose. */
   readonly #tools: ReadonlyMap<string, readonly string[]>;
-  readonly #models: ReadonlySet<string>;
+  readonly #models: ReadonlyMap<string, ModelName>;
   readonly #providers: ReadonlySet<string>;
 
   constructor({ agents, providers }: Config, catalog: ModelCatalog) {
     this.#tools = new Map(agents.map(({ id, tools }) => [id, tools.allow]));
-    this.#models = new Set([...catalog.refs(), ...agents.flatMap(({ model, fallbacks }) => [model, ...fallbacks])]);
+    const refs = [...catalog.refs(), ...agents.flatMap(({ model, fallbacks }) => [model, ...fallbacks])];
+    this.#models = new Map(refs.map((ref) => [ref, nameOf(ref)]));
     this.#providers = new Set(providers.map(({ id }) => id));
   }
 
@@ -34,11 +35,9 @@ export class KnownNames {
 
   /** Callers may name any model of a provider without a list. A model that is a file is known by its name, not by its folder. */
   model(ref: string): ModelName {
-    const file = /^llama:(.+)$/s.exec(ref)?.[1];
-    if (file !== undefined) return this.#models.has(ref) ? { provider: "llama", model: basename(file) } : otherModel;
-    const slash = ref.indexOf("/");
-    const provider = ref.slice(0, slash);
-    if (this.#models.has(ref)) return { provider, model: ref.slice(slash + 1) };
+    const known = this.#models.get(ref);
+    if (known) return known;
+    const { provider } = nameOf(ref);
     return this.#providers.has(provider) ? { provider, model: other } : otherModel;
   }
 
@@ -52,4 +51,11 @@ export class KnownNames {
     if (allowed.includes(name)) return name;
     return allowed.find((entry) => entry.endsWith("__*") && name.startsWith(entry.slice(0, -1))) ?? other;
   }
+}
+
+function nameOf(ref: string): ModelName {
+  const file = /^llama:(.+)$/s.exec(ref)?.[1];
+  if (file !== undefined) return { provider: "llama", model: basename(file) };
+  const slash = ref.indexOf("/");
+  return { provider: ref.slice(0, slash), model: ref.slice(slash + 1) };
 }

@@ -62,7 +62,7 @@ class RunAccount {
         if (this.#call?.firstAt === undefined) this.#begins();
         break;
       case "run_start":
-        this.#instruments.queueSeconds.observe({ agent: this.#agent }, this.#elapsed());
+        this.#instruments.queueSeconds.of({ agent: this.#agent }).observe(this.#elapsed());
         break;
       case "turn_start":
         this.#call = { labels: this.#labelsOf(event.model), startedAt: performance.now(), firstAt: undefined, endedAt: undefined };
@@ -93,7 +93,7 @@ class RunAccount {
     const call = this.#call;
     if (call === undefined) return;
     call.firstAt = performance.now();
-    this.#instruments.firstTokenSeconds.observe(call.labels, (call.firstAt - call.startedAt) / 1000);
+    this.#instruments.firstTokenSeconds.of(call.labels).observe((call.firstAt - call.startedAt) / 1000);
   }
 
   /** The model falls silent, be it for its tools. */
@@ -106,10 +106,10 @@ class RunAccount {
     if (call === undefined || usage === undefined) return;
     this.#fallsSilent();
     const { tokens, outputTokenSeconds } = this.#instruments;
-    tokens.observe({ ...call.labels, gen_ai_token_type: "input" }, usage.inputTokens);
-    tokens.observe({ ...call.labels, gen_ai_token_type: "output" }, usage.outputTokens);
+    tokens.of({ ...call.labels, gen_ai_token_type: "input" }).observe(usage.inputTokens);
+    tokens.of({ ...call.labels, gen_ai_token_type: "output" }).observe(usage.outputTokens);
     if (call.firstAt === undefined || usage.outputTokens < 2) return;
-    outputTokenSeconds.observe(call.labels, (call.endedAt! - call.firstAt) / 1000 / (usage.outputTokens - 1));
+    outputTokenSeconds.of(call.labels).observe((call.endedAt! - call.firstAt) / 1000 / (usage.outputTokens - 1));
   }
 
   /** Does nothing when there is none. A call whose reply was complete has not failed, whatever became of its tools. */
@@ -119,7 +119,7 @@ class RunAccount {
     this.#call = undefined;
     const isComplete = call.endedAt !== undefined;
     const seconds = ((call.endedAt ?? performance.now()) - call.startedAt) / 1000;
-    this.#instruments.modelSeconds.observe({ ...call.labels, error_type: isComplete ? "" : failure }, seconds);
+    this.#instruments.modelSeconds.of({ ...call.labels, error_type: isComplete ? "" : failure }).observe(seconds);
   }
 
   #countFallback({ from, to, error }: Extract<RunEvent, { type: "model_fallback" }>): void {
@@ -129,7 +129,7 @@ class RunAccount {
   #countTool({ call, isError, durationMs }: Extract<RunEvent, { type: "tool_result" }>): void {
     const tool = this.#names.tool(this.#agentId, call.name);
     this.#instruments.toolCalls.inc({ tool, outcome: isError ? "error" : "ok" });
-    if (durationMs !== undefined) this.#instruments.toolSeconds.observe({ tool }, durationMs / 1000);
+    if (durationMs !== undefined) this.#instruments.toolSeconds.of({ tool }).observe(durationMs / 1000);
   }
 
   #end(end: RunEnd): void {
@@ -137,7 +137,7 @@ class RunAccount {
     const status = statusOf(end);
     this.#endCall(code || status);
     this.#instruments.runs.inc({ agent: this.#agent, status, code });
-    this.#instruments.runSeconds.observe({ agent: this.#agent }, this.#elapsed());
+    this.#instruments.runSeconds.of({ agent: this.#agent }).observe(this.#elapsed());
   }
 
   #labelsOf(ref: string): ModelLabels {

@@ -11,7 +11,7 @@ import type { ModelCatalog } from "../domain/model.ts";
 import type { AnsweredRequest, RequestObserver } from "../http/request-observer.ts";
 import type { RunFeed } from "../service/run-feed.ts";
 import type { RunLoad } from "../service/run-queue.ts";
-import { addGauges } from "./gauges.ts";
+import { addGauges, type ConfigFileState } from "./gauges.ts";
 import { Instruments } from "./instruments.ts";
 import { KnownNames } from "./known-names.ts";
 import { countRuns } from "./run-metrics.ts";
@@ -30,6 +30,7 @@ export interface TelemetrySetup {
 export interface TelemetryParts {
   /** How many WebSockets are open. */
   readonly connections: () => number;
+  readonly configFile: () => ConfigFileState;
   readonly version: string;
 }
 
@@ -44,7 +45,12 @@ export class Telemetry implements RequestObserver {
     return new Telemetry(feed, setup, parts, await openTracing(parts.version));
   }
 
-  private constructor(feed: RunFeed, setup: TelemetrySetup, { connections, version }: TelemetryParts, tracing: Tracing | undefined) {
+  private constructor(
+    feed: RunFeed,
+    setup: TelemetrySetup,
+    { connections, configFile, version }: TelemetryParts,
+    tracing: Tracing | undefined,
+  ) {
     this.#setup = setup;
     this.#names = new KnownNames(setup.config, setup.models);
     this.#tracing = tracing;
@@ -56,6 +62,7 @@ export class Telemetry implements RequestObserver {
         load: () => this.#setup.runs.load,
         runLimits: () => this.#setup.config.runs,
         connections,
+        configFile,
         version,
       }),
     ];
@@ -75,7 +82,7 @@ export class Telemetry implements RequestObserver {
   async observe(headers: IncomingHttpHeaders, work: () => Promise<AnsweredRequest>): Promise<void> {
     const { operationId = noOperation, status, code = "", durationMs } = await (this.#tracing?.request(headers, work) ?? work());
     this.#instruments.requests.inc({ operation: operationId, status, code });
-    this.#instruments.requestSeconds.observe({ operation: operationId }, durationMs / 1000);
+    this.#instruments.requestSeconds.of({ operation: operationId }).observe(durationMs / 1000);
   }
 
   refused(status: number, code: ErrorCode): void {

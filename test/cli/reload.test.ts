@@ -6,6 +6,7 @@ import { startHeldUpstream } from "../faces/held-upstream.ts";
 import { onProvider, providerKey } from "../faces/provider.ts";
 import { type CliOptions, type CliProcess, startCli } from "../support/cli.ts";
 import { makeFolder, say } from "../support/gateway.ts";
+import { scrape, total } from "../telemetry/exposition.ts";
 
 interface Running extends CliProcess {
   readonly banner: string;
@@ -133,6 +134,28 @@ describe("an edit of the config", () => {
     expect([await status(gateway, "first-token"), await status(gateway, token)]).toEqual([401, 200]);
     await gateway.end();
     expect((await gateway.result).stderr).not.toContain(token);
+  });
+
+  test("shows in the metrics: whether the file was any good, and whether it waits for a restart", async () => {
+    const gateway = await startGateway(config({ token: "t" }));
+    const shown = async (): Promise<number[]> => {
+      const numbers = await scrape(gateway);
+      return ["clawgate_config_last_reload_successful", "clawgate_config_restart_pending"].map((name) => total(numbers, name));
+    };
+    expect(await shown()).toEqual([1, 0]);
+    await gateway.edit("{ this is no config");
+    await gateway.logged(refused);
+    expect(await shown()).toEqual([0, 0]);
+    await gateway.edit(config({ token: "t" }, { bind: "custom", customBindHost: "127.0.0.9" }));
+    await gateway.logged("this change of the config needs a restart");
+    expect(await shown()).toEqual([1, 1]);
+    await gateway.edit(config({ token: "other" }));
+    await gateway.logged(applied);
+    expect(await shown()).toEqual([1, 0]);
+    await rm(gateway.configPath);
+    await gateway.logged(gone);
+    expect(await shown()).toEqual([0, 0]);
+    await gateway.end();
   });
 
   test("says which changes need a restart, by their keys", async () => {

@@ -4,6 +4,7 @@ import { WebSocket } from "ws";
 import { say, startGateway, type TestGateway, testToken } from "../support/gateway.ts";
 import { connectRaw, type RawReply } from "../support/raw-http.ts";
 import { RpcClient } from "../support/rpc-client.ts";
+import { scrapeUntil, total } from "../telemetry/exposition.ts";
 
 let gateway: TestGateway;
 
@@ -50,6 +51,26 @@ describe("a WebSocket", () => {
       code: "invalid_value",
       message: expect.stringContaining("no well-formed WebSocket handshake"),
     });
+  });
+
+  test("that is refused is in the log, once a minute for each reason, and every one is in the metrics", async () => {
+    const other = await startGateway({ gateway: { trustedProxies: ["127.0.0.1"] } });
+    const ask = async (path: string, headers: string): Promise<number> => {
+      const raw = await connectRaw(other.url);
+      raw.send(`GET ${path} HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.7\r\n${headers}\r\n`);
+      return (await raw.reply()).status;
+    };
+    for (let n = 0; n < 3; n++) expect(await ask("/v1/models?key=private", handshake)).toBe(404);
+    expect(await ask("/", handshake.replace(": 13", ": 7"))).toBe(400);
+    const lines = other.log().filter(({ msg }) => msg === "websocket upgrade refused");
+    expect(lines.map(({ level, code, client, count }) => [level, code, client, count])).toEqual([
+      [40, "not_found", "192.0.2.7", 1],
+      [40, "invalid_value", "192.0.2.7", 1],
+    ]);
+    expect(other.logText()).not.toContain("private");
+    const labels = (status: string, code: string) => ({ operation: "none", status, code });
+    const numbers = await scrapeUntil(other, (all) => total(all, "clawgate_http_requests_total", labels("404", "not_found")) === 3);
+    expect(total(numbers, "clawgate_http_requests_total", labels("400", "invalid_value"))).toBe(1);
   });
 
   test("that is asked for behind another request waits for the reply to that", async () => {

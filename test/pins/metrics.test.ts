@@ -13,6 +13,8 @@ const model = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_
 
 const pinned: { readonly [name: string]: readonly [type: string, ...labels: string[]] } = {
   clawgate_build_info: ["gauge", "node_version", "version"],
+  clawgate_config_last_reload_successful: ["gauge"],
+  clawgate_config_restart_pending: ["gauge"],
   clawgate_event_loop_delay_seconds: ["histogram"],
   clawgate_http_request_duration_seconds: ["histogram", "operation"],
   clawgate_http_requests_total: ["counter", "code", "operation", "status"],

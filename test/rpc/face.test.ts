@@ -65,7 +65,12 @@ beforeAll(async () => {
   } as unknown as RpcParts;
   face = openRpcFace(parts);
   server = createServer();
-  routeUpgrades(server, (req, socket, head, refuse) => face.accept(req, socket, head, refuse));
+  const { addressOf, log } = parts;
+  routeUpgrades(server, (req, socket, head, refuse) => face.accept(req, socket, head, refuse), {
+    onRefused: () => undefined,
+    addressOf,
+    log,
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });

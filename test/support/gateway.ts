@@ -1,6 +1,6 @@
 /**
  * The whole program, opened for a test: a config file in a folder of its own, port 0, its log kept in memory.
- * Everything is closed and removed when the test file ends.
+ * Everything is closed and removed when the test file ends. A gateway whose log has a secret of its config in it fails its test file.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -71,8 +71,11 @@ export async function startGateway(
 ): Promise<TestGateway> {
   const folder = options.folder ?? (await makeFolder());
   const configPath = join(folder, "openclaw.json");
+  const secrets = new Set<string>();
   const load = async (wanted: TestConfig): Promise<Config> => {
-    await writeFile(configPath, JSON.stringify(configOf(wanted)));
+    const file = configOf(wanted);
+    for (const secret of secretsIn(file)) secrets.add(secret);
+    await writeFile(configPath, JSON.stringify(file));
     return loadConfig({ configPath }, options.env ?? { CLAWGATE_OLLAMA: "off" });
   };
   const lines: string[] = [];
@@ -84,6 +87,8 @@ export async function startGateway(
     if (!isOpen) return;
     isOpen = false;
     await program.close();
+    const told = [...secrets].filter((secret) => lines.some((line) => line.includes(JSON.stringify(secret).slice(1, -1))));
+    if (told.length > 0) throw new Error(`The log of a gateway has secrets of its config in it: ${told.join(", ")}`);
   };
   cleanups.push(close);
   const authorization = { authorization: `Bearer ${testToken}` };
@@ -105,6 +110,13 @@ export async function startGateway(
     reload: async (wanted) => program.apply(await load(wanted)),
     close,
   };
+}
+
+/** What no log may have of a config, whatever the test is about. Short ones are words that stand there for other reasons. */
+function secretsIn(value: unknown, isSecret = false): string[] {
+  if (typeof value === "string") return isSecret && value.length >= 16 && !value.startsWith("${") ? [value] : [];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => secretsIn(inner, isSecret || /^(?:token|password|apiKey)$/.test(key)));
 }
 
 /** A chat body with one user message. */

@@ -1,10 +1,11 @@
-/** docs/operating.md, and the examples of how a gateway is run, against the program. */
+/** docs/operations.md, and the examples of how a gateway is run, against the program. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { validate } from "dockerfile-utils";
 import { exitCodes } from "../../src/cli/exit-codes.ts";
+import { errorCodes } from "../../src/domain/errors.ts";
 import { addGauges } from "../../src/telemetry/gauges.ts";
 import { Instruments } from "../../src/telemetry/instruments.ts";
 import { readDocument, root } from "./documents.ts";
@@ -15,7 +16,7 @@ interface Schema {
 }
 
 const schema = JSON.parse(readFileSync(join(root, "generated/config.schema.json"), "utf8")) as Schema;
-const page = readDocument("docs/operating.md");
+const page = readDocument("docs/operations.md");
 const readme = readDocument("README.md");
 
 /** As deep as keys have fixed names. */
@@ -125,12 +126,21 @@ describe("examples/Containerfile", () => {
   });
 });
 
+test("what an error means is said of every code that there is, once", () => {
+  expect(
+    table("code | whose | what to do")
+      .flatMap(([, cell]) => codes(cell))
+      .toSorted(),
+  ).toEqual([...errorCodes].toSorted());
+});
+
 describe("what is said of metrics", () => {
   const { registry } = new Instruments();
   addGauges(registry, {
     load: () => ({ running: 0, waiting: 0, sessions: 0 }),
     runLimits: () => ({ maxConcurrent: 1, maxQueued: 1 }),
     connections: () => 0,
+    configFile: () => ({ isUsable: true, needsRestart: false }),
     version: "",
   })();
   const names = registry.getMetricsAsArray().map(({ name }) => name);
