@@ -19,7 +19,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { CompiledQuery, DatabaseConnection, DialectAdapter, Driver, QueryCompiler, QueryResult } from "kysely";
 import type Database from "libsql";
 import { CommitGroup } from "./commit-group.ts";
-import { SqliteAdapter, SqliteDialect, SqliteQueryCompiler } from "./kysely.ts";
+import { SqliteDialect } from "./kysely.ts";
+import { LocklessCompiler, TransactionalAdapter } from "./sqlite-traits.ts";
 import { Turns } from "./turns.ts";
 
 /** Between two attempts to get a lock that is held elsewhere. */
@@ -56,20 +57,6 @@ export class LibsqlDialect extends SqliteDialect {
 
   override createQueryCompiler(): QueryCompiler {
     return new LocklessCompiler();
-  }
-}
-
-/** SQLite has no locks of rows, and needs none: a transaction has the whole database from its beginning (`for update` says nothing more). */
-class LocklessCompiler extends SqliteQueryCompiler {
-  protected override visitSelectModifier(): void {
-    // Nothing else that stands there is used.
-  }
-}
-
-/** SQLite can change tables inside a transaction; Kysely's adapter does not use it. */
-class TransactionalAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true;
   }
 }
 

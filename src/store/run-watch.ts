@@ -74,7 +74,8 @@ export class RunWatch {
     try {
       await this.#look();
     } catch {
-      // Whoever uses the store learns the reason.
+      // Whoever uses the store learns the reason. What was not looked at was not silent: nobody may have been able to show anything.
+      this.#sightings = new Map();
     } finally {
       this.#isLooking = false;
     }

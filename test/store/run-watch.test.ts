@@ -122,6 +122,20 @@ describe.each(engines)("on $name", ({ name, create }) => {
       expect(await runs.open(keyed("a2"))).toBeUndefined();
     });
 
+    test("nobody counts as silent for as long as the database was away: its process could not show anything", async () => {
+      const runs = await openRuns();
+      await runs.open(runOf("a"));
+      await database.query("update runs set process = ?", [stranger]);
+      await pass(lookMs);
+      await database.query("alter table runs rename to away");
+      await pass(3 * longestSilenceMs);
+      await database.query("alter table away rename to runs");
+      await pass(longestSilenceMs);
+      expect(await statusesOf("a")).toEqual(["running"]);
+      await pass(lookMs);
+      expect(await statusesOf("a")).toEqual(["interrupted"]);
+    });
+
     test("one that was taken for interrupted and ends after all has its true outcome", async () => {
       const runs = await openRuns();
       await runs.open(runOf("a"));
