@@ -42,7 +42,8 @@ export interface paths {
          *     | `data: [DONE]` | the end, after success and after an error |
          *
          *     The first chunk carries the role, the last but for usage carries the one `finish_reason`, and all share one `id`, `created` and
-         *     `model`. A stream that ends without `data: [DONE]` was cut and must not be taken for complete.
+         *     `model`. Pieces of the text that the language model's provider sent in one go may come as one chunk of up to 256 characters: what
+         *     a chunk holds is no measure of tokens. A stream that ends without `data: [DONE]` was cut and must not be taken for complete.
          *
          *     The status and the headers are sent with the first piece of the reply, or with the first comment if that comes earlier. Until then
          *     every failure is an ordinary status.

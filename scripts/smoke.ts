@@ -106,7 +106,11 @@ function makeFolder(name: string): string {
 }
 
 function startGateway(configPath: string): Promise<ServerProcess> {
-  return startServer([join(root, "scripts/start.js"), "--port", "0", "--config", configPath], { env, cwd: folder, readsStderr: true });
+  return startServer(["--max-semi-space-size=32", join(root, "scripts/start.js"), "--port", "0", "--config", configPath], {
+    env,
+    cwd: folder,
+    readsStderr: true,
+  });
 }
 
 async function checkQuickstart(hasCurl: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * `npm run verify`: everything a change must pass, step by step as package.json has them, each timed. A failed step does
- * not keep the others from telling what they find. The last line counts steps, tests, smoke checks and
- * promises kept under chaos.
+ * not keep the others from telling what they find. The last line counts steps, tests, smoke checks,
+ * promises kept under chaos, and costs that are as before.
  *
  * Where a few test files fail beside the others they are run again alone, because a machine that does other work
  * besides is no fault of the change. What passes only then is named as unsteady, so that it is looked into.
@@ -67,6 +67,8 @@ const steps: readonly Step[] = [
   { script: "smoke", needs: "build", countsIn: readLastLine },
   { script: "respect", needs: "build", countsIn: readLastLine },
   { script: "test:chaos", args: ["--quick"], needs: "build", countsIn: readPromises },
+  { script: "check:dependencies", countsIn: readLastLine },
+  { script: "regression", needs: "build", countsIn: readLastLine },
 ];
 
 /** Shows what the script prints while it runs; resolves with its exit code and what it wrote to stdout. */
@@ -116,8 +118,8 @@ async function passesAlone(step: Step): Promise<boolean> {
 }
 
 function readLastLine(output: string): Counts {
-  const [, passed, failed] = /(\d+) passed, (\d+) failed\s*$/.exec(output) ?? [];
-  return { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: 0 };
+  const [, passed, failed, skipped] = /(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/.exec(output) ?? [];
+  return { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: Number(skipped ?? 0) };
 }
 
 function readPromises(output: string): Counts {

@@ -22,6 +22,9 @@ const finishReasons: ReadonlyMap<string, FinishReason | "error"> = new Map([
   ["malformed_function_call", "error"],
 ]);
 
+/** In characters: pieces of a reply that came together are joined up to here. A paced reply comes piece by piece, and stays so. */
+const maxJoinedLength = 256;
+
 interface Frame {
   readonly choices?: readonly (Choice | null)[] | null;
   readonly usage?: unknown;
@@ -120,13 +123,20 @@ export class ReplyDecoder {
     if (typeof choice.finish_reason === "string" && choice.finish_reason !== "") this.#finish = choice.finish_reason;
   }
 
+  /** What came in one go is said in few words: an event costs more, all the way to the caller, than what is in it. */
+  #say(type: "text_delta" | "reasoning_delta" | "refusal_delta", text: string): void {
+    const last = this.events.at(-1);
+    if (last?.type === type && last.text.length + text.length <= maxJoinedLength) this.events[this.events.length - 1] = { type, text: last.text + text };
+    else this.events.push({ type, text });
+  }
+
   #addDelta(delta: Delta, isWhole: boolean): void {
     const reasoning = delta.reasoning_content ?? delta.reasoning;
-    if (typeof reasoning === "string" && reasoning !== "") this.events.push({ type: "reasoning_delta", text: reasoning });
+    if (typeof reasoning === "string" && reasoning !== "") this.#say("reasoning_delta", reasoning);
     const { content, refusal } = delta;
     const text = typeof content === "string" ? content : textOfParts(content);
-    if (text !== "") this.events.push({ type: "text_delta", text });
-    if (typeof refusal === "string" && refusal !== "") this.events.push({ type: "refusal_delta", text: refusal });
+    if (text !== "") this.#say("text_delta", text);
+    if (typeof refusal === "string" && refusal !== "") this.#say("refusal_delta", refusal);
     if (Array.isArray(delta.tool_calls)) this.#toolCalls.add(delta.tool_calls, isWhole);
     else if (typeof delta.function_call === "object" && delta.function_call !== null) {
       this.#toolCalls.add([{ index: 0, function: delta.function_call }], isWhole);

@@ -315,6 +315,24 @@ describe("a reply", () => {
     });
   });
 
+  test("that came in one go is said in pieces of up to 256 characters, and one that came piece by piece as it came", async () => {
+    const piecesOf = async (script: StubScriptOf): Promise<string[]> => {
+      stub.reply(script);
+      const pieces: string[] = [];
+      for await (const event of catalog.find("stub/some/model")!.stream(request("Hi"), new AbortController().signal))
+        if (event.type === "text_delta") pieces.push(event.text);
+      return pieces;
+    };
+    const text = "0123456789".repeat(60);
+    expect((await piecesOf({ text, chunks: 60 })).map(({ length }) => length)).toEqual([250, 250, 100]);
+    expect(await piecesOf({ frames: [chunk({ content: "x".repeat(300) }), chunk({ content: "y" }), chunk({}, "stop")] })).toHaveLength(2);
+    const parts: StubScriptOf = {
+      frames: ["a", "b", "c"].map((content) => chunk({ content })).concat(chunk({}, "stop") as never),
+      gapMs: 30,
+    };
+    expect(await piecesOf(parts)).toEqual(["a", "b", "c"]);
+  });
+
   test("of very many chunks arrives whole", async () => {
     const text = "0123456789".repeat(10_000);
     expect((await askStub({ text, chunks: 100_000 })).text).toBe(text);

@@ -66,9 +66,7 @@ test("a stream with its headers", async () => {
   expect(bytes).toBe(
     `data: {"id":"chatcmpl-RUN","object":"chat.completion.chunk","created":TIME,"model":"openclaw","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}]}
 
-data: {"id":"chatcmpl-RUN","object":"chat.completion.chunk","created":TIME,"model":"openclaw","choices":[{"index":0,"delta":{"content":"Hi"},"logprobs":null,"finish_reason":null}]}
-
-data: {"id":"chatcmpl-RUN","object":"chat.completion.chunk","created":TIME,"model":"openclaw","choices":[{"index":0,"delta":{"content":" ✓"},"logprobs":null,"finish_reason":null}]}
+data: {"id":"chatcmpl-RUN","object":"chat.completion.chunk","created":TIME,"model":"openclaw","choices":[{"index":0,"delta":{"content":"Hi ✓"},"logprobs":null,"finish_reason":null}]}
 
 data: {"id":"chatcmpl-RUN","object":"chat.completion.chunk","created":TIME,"model":"openclaw","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}
 

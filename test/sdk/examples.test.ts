@@ -45,7 +45,7 @@ test.each(Object.entries(outputs))("%s says what it should", async (name, output
 });
 
 test("the aborted example ends a run that would never have ended", async () => {
-  stub.always({ text: "On and on. ", chunks: Infinity });
+  stub.always({ text: "On and on. ", chunks: Infinity, gapMs: 5 });
   const endless = await startGateway(onProvider(stub.url));
   const result = await runExample("abort", endless);
   expect(result).toEqual({ code: 0, stdout: "It began with “On and on.”.\nAborted.\n", stderr: "" });
