@@ -1957,6 +1957,7 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-content-type-options": components["headers"]["ContentTypeOptions"];
+                "Retry-After": components["headers"]["RetryAfter"];
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 [name: string]: unknown;

@@ -85,7 +85,7 @@ class OpenProgram implements Program {
   #isStopping = false;
 
   constructor(config: Config, log: Logger, { rpcLimits = {} }: ProgramOptions) {
-    const store = deferSessionStore(config.session.database);
+    const store = deferSessionStore(config.session);
     const registry = new RunRegistry();
     store.runs.onCancelRequested((id) => registry.findLive(id)?.abort("cancel"));
     const history = new RunHistory(registry, store.runs);
@@ -225,7 +225,7 @@ function whileRunning({ gateway, session }: Config, wanted: Config): Config {
   return {
     ...wanted,
     gateway: { ...wanted.gateway, port: gateway.port, host: gateway.host, auth },
-    session: { ...wanted.session, database: session.database },
+    session: { ...wanted.session, database: session.database, server: session.server },
   };
 }
 
@@ -239,6 +239,8 @@ function restartKeysOf(running: Config, wanted: Config, before: Config): readonl
       ? {}
       : { "gateway.auth.tokens": auth.tokens, "gateway.auth.rateLimit": auth.rateLimit }),
     "session.database": session.database,
+    "session.databasePoolSize": session.server.poolSize,
+    "session.databaseListenUrl": session.server.listenUrl,
   });
   const [now, then, next] = [valuesOf(running), valuesOf(before), valuesOf(wanted)];
   return Object.keys(next).filter((key) => !isDeepStrictEqual(next[key], now[key]) && !isDeepStrictEqual(next[key], then[key]));

@@ -16,7 +16,7 @@ export interface SessionDesk {
 }
 
 export function openSessionDesk({ agents, session }: Config): SessionDesk {
-  const store = deferSessionStore(session.database);
+  const store = deferSessionStore(session);
   const turns = new SessionTurns({ lanes: new Lanes(session), store, maxWaitMs: session.maxWaitMs, log: silent });
   return { keptSessions: new KeptSessions({ store, agents: new AgentDirectory(agents), turns }), close: () => store.close() };
 }

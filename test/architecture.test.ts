@@ -107,7 +107,7 @@ describe("who may import whom", () => {
   test("only http knows Koa and openapi-backend, only store knows databases, only telemetry knows metrics and spans", () => {
     const places: readonly [RegExp, string][] = [
       [/^(koa|koa-.*|@koa\/.*|openapi-backend|proxy-addr)(\/|$)/, "http"],
-      [/^(kysely|libsql)(\/|$)/, "store"],
+      [/^(kysely|libsql|pg)(\/|$)/, "store"],
       [/^commander(\/|$)/, "cli"],
       [/^eventsource-parser(\/|$)/, "model"],
       [/^(json5|zod)(\/|$)/, "config"],

@@ -1,4 +1,5 @@
 /** `clawgate config check` and `show`: is the config right, and what does it come to. */
+import { showDatabase } from "../config/database.ts";
 import type { Config, McpServerConfig } from "../config/config.ts";
 import { ConfigError, loadConfig } from "../config/load.ts";
 import { type Origins, readOrigins } from "../config/origins.ts";
@@ -44,7 +45,7 @@ function summarize(config: Config, origins: Origins): Finding[] {
     ...agents.map((agent) => ok(`agent ${agent.id}`, describeAgent(agent))),
     ok("providers", shown.map(({ id }) => id).join(", ")),
     ...mcpServers.map((server) => ok(`mcp ${server.name}`, describeServer(server))),
-    ok("session", session.database),
+    ok("session", showDatabase(session.database)),
   ];
 }
 
@@ -79,7 +80,8 @@ const hidden = "***";
 
 /** A copy without the gateway's secret, what named tokens are known by, the providers' keys, and what headers, variables, options and addresses may carry of such. */
 function mask(config: Omit<Config, "path" | "warnings">): object {
-  const { gateway, providers, mcpServers } = config;
+  const { gateway, providers, mcpServers, session } = config;
+  const { database, server } = session;
   return {
     ...config,
     gateway: {
@@ -102,6 +104,11 @@ function mask(config: Omit<Config, "path" | "warnings">): object {
         ? { ...server, args: server.args.map(() => hidden), env: namesOnly(server.env) }
         : { ...server, url: withoutUser(server.url), headers: namesOnly(server.headers) },
     ),
+    session: {
+      ...session,
+      database: showDatabase(database),
+      server: { ...server, ...(server.listenUrl === undefined ? {} : { listenUrl: showDatabase(server.listenUrl) }) },
+    },
   };
 }
 

@@ -1,9 +1,10 @@
-/** Whether sessions can be kept: the database is opened as a start would open it, and nothing is left that was not there. */
+/** Whether sessions can be kept: the database is opened as a start would open it, and nothing is left that was not there, but for tables on a server. */
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pino } from "pino";
 import type { Config } from "../config/config.ts";
+import { isOnServer, showDatabase } from "../config/database.ts";
 import { openProgram } from "../program.ts";
 import type { Finding } from "./findings.ts";
 
@@ -14,6 +15,7 @@ export async function checkDatabase(config: Config): Promise<Finding> {
     const fix = "set session.database to a file's path to keep them";
     return { status: "warn", name, message: "in memory: sessions are lost at each stop", fix };
   }
+  if (isOnServer(database)) return checkServer(config, database);
   try {
     if (existsSync(database)) await openAsStart(config, database);
     else await createElsewhere(config, database);
@@ -26,6 +28,18 @@ export async function checkDatabase(config: Config): Promise<Finding> {
         ? "see which other program has it open, and whether it is a SQLite file; or name another file in session.database"
         : "make its folder writable for this user, or name another file in session.database";
     return { status: "fail", name, message: why, fix };
+  }
+}
+
+/** Tables that are not there are made, as by a start: nobody else can. */
+async function checkServer(config: Config, database: string): Promise<Finding> {
+  const name = "database";
+  try {
+    await openAsStart(config, database);
+    return { status: "ok", name, message: showDatabase(database) };
+  } catch (thrown) {
+    const fix = "see whether it runs, can be reached from here, and takes the user and password of session.database";
+    return { status: "fail", name, message: thrown instanceof Error ? thrown.message : String(thrown), fix };
   }
 }
 

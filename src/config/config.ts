@@ -167,13 +167,22 @@ export interface DefaultModel {
 }
 
 export interface SessionConfig {
-  /** Absolute path of the SQLite file, or `:memory:`. */
+  /** Absolute path of the SQLite file, or `:memory:`, or the URL of a Postgres database, which may hold a password. */
   readonly database: string;
+  /** Of use for a database with a URL only. */
+  readonly server: DatabaseServerConfig;
   /** Runs that may wait for one session. */
   readonly maxQueued: number;
   /** How long a run waits at most, be it for its session or for others to end. */
   readonly maxWaitMs: number;
   readonly retention: RetentionConfig;
+}
+
+export interface DatabaseServerConfig {
+  /** Connections of one process, at most; one more listens. */
+  readonly poolSize: number;
+  /** Where that one leads to; undefined: to the database's URL. */
+  readonly listenUrl: string | undefined;
 }
 
 /** What is kept; undefined: all of it. */

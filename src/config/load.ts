@@ -3,9 +3,9 @@
  *
  * It reads once and creates nothing on disk. This folder is the only reader of `process.env` in the program.
  */
-import { join } from "node:path";
 import { buildAgents, type AgentDraft } from "./agents.ts";
 import { ConfigError, createFindings, type ConfigPath, type Findings } from "./config-error.ts";
+import { buildDatabase } from "./database.ts";
 import type { Config, DefaultModel, SessionConfig } from "./config.ts";
 import { chooseDefaultModel } from "./default-model.ts";
 import { deepFreeze } from "./freeze.ts";
@@ -122,13 +122,7 @@ async function defaultModelFor(
 function buildSession(file: ConfigFile["session"], source: ConfigSource, env: NodeJS.ProcessEnv, findings: Findings): SessionConfig {
   const { maxQueued, maxWaitMs } = file;
   const retention = buildRetention(file.maintenance, findings);
-  const named = file.database?.trim();
-  if (named === undefined) return { database: join(source.stateFolder, "clawgate.db"), maxQueued, maxWaitMs, retention };
-  // Not quoted: a database URL usually carries a password.
-  if (/^[a-z][a-z\d+.-]*:\/\//i.test(named)) {
-    findings.error("session.database", "this version keeps sessions in SQLite only: give a file path or :memory:, not a URL.");
-  }
-  return { database: named === ":memory:" ? named : toAbsolute(named, env, source.folder), maxQueued, maxWaitMs, retention };
+  return { ...buildDatabase(file, source, env, findings), maxQueued, maxWaitMs, retention };
 }
 
 function throwIfBroken(findings: Findings): void {

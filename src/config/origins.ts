@@ -41,7 +41,7 @@ export function readOrigins(config: Config, configPath?: string, env: NodeJS.Pro
     ["config", originOfFile(configPath, stateFolder, env)],
     ["gateway.port", originOfPort(file, env)],
     ["gateway.auth", originOfAuth(config, file)],
-    ["session.database", file.session?.database === undefined ? stateFolder : inFile("session.database")],
+    ["session.database", originOfDatabase(file, stateFolder, env)],
     ...config.agents.map(({ id }): [string, string] => [`agents.${id}.model`, originOfModel(id, config, file)]),
     ...config.providers.map(({ id }): [string, string] => [`providers.${id}`, originOfProvider(id, file, env)]),
   ]);
@@ -51,6 +51,11 @@ function originOfFile(configPath: string | undefined, stateFolder: string, env: 
   const { namedBy } = locateConfig(configPath, env);
   if (namedBy === undefined) return stateFolder;
   return namedBy === "--config" ? namedBy : inEnvironment(namedBy);
+}
+
+function originOfDatabase({ session }: RawFile, stateFolder: string, env: NodeJS.ProcessEnv): string {
+  if (session?.database !== undefined) return inFile("session.database");
+  return given(env["OPENCLAW_DATABASE_URL"]) === undefined ? stateFolder : inEnvironment("OPENCLAW_DATABASE_URL");
 }
 
 function originOfPort({ gateway }: RawFile, env: NodeJS.ProcessEnv): string {

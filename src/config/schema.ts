@@ -13,7 +13,20 @@ import { milliseconds, text } from "./schema-values.ts";
 
 const sessionSchema = z
   .strictObject({
-    database: text().optional().describe("SQLite file, relative to this file, or :memory:. Default clawgate.db in the state folder."),
+    database: text()
+      .optional()
+      .describe(
+        "SQLite file, relative to this file, or :memory:, or the URL of a Postgres database (postgres://…). Else OPENCLAW_DATABASE_URL, a URL; else clawgate.db in the state folder.",
+      ),
+    databasePoolSize: z
+      .int()
+      .min(1)
+      .max(1_000)
+      .default(10)
+      .describe("Connections to a Postgres database, at most; one more listens for what other gateways tell. Default 10."),
+    databaseListenUrl: text()
+      .optional()
+      .describe("Where that one leads to, if `database` leads to a pooler such as PgBouncer. Default: the same as `database`."),
     maxQueued: z.int().min(0).default(32).describe("Runs that may wait for one session. Default 32."),
     maxWaitMs: milliseconds().default(120_000).describe("Milliseconds a run waits at most before it begins. Default 120000."),
     maintenance: z

@@ -5,6 +5,7 @@
  * other one lives in the memory of its process (`service/run-registry.ts`).
  */
 import type { AgentId } from "./agent.ts";
+import type { Changes } from "./changes.ts";
 import { type ErrorCode, GatewayError } from "./errors.ts";
 import type { KeptCompletion } from "./kept-completion.ts";
 import type { FinishReason, Usage } from "./model.ts";
@@ -118,7 +119,9 @@ export interface RunStore {
   /** Those after number `after`, in order: a page of bounded size, empty when there are no more. */
   readEvents(runId: string, after: number): Promise<readonly NumberedEvent[]>;
   find(runId: string): Promise<RunRecord | undefined>;
-  /** For a run that is under way in another process, which hears of it with its next sign of life. */
+  /** For whoever waits for what another process does with a run: from now on, and therefore before the run is looked at. */
+  watch(runId: string): Promise<Changes>;
+  /** For a run that is under way in another process, which hears of it at once, or with its next sign of life. */
   requestCancel(runId: string): Promise<void>;
   /** `listener` hears of the running runs of this process that were asked to be cancelled by another one. */
   onCancelRequested(listener: (runId: string) => void): void;

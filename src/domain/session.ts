@@ -71,6 +71,8 @@ export interface LeaseClaim {
    * silence, is taken over.
    */
   attempt(): Promise<SessionLease | undefined>;
+  /** After a refused attempt, when to make the next one: as `Changes.next`. */
+  nextChange(pauseMs: number, signal: AbortSignal): Promise<void>;
   /** Makes way for others. Not after `attempt` gave the lease. */
   withdraw(): Promise<void>;
 }

@@ -1,10 +1,9 @@
 /**
- * Waiting for a session that another process is at work on: nobody calls, so it is asked again and again.
+ * Waiting for a session that another process is at work on: nobody is sure to call, so it is asked again and again.
  *
  * The pauses grow, so that a short run is noticed soon and a long one costs little, and differ, so that processes that came
  * together do not ask together for ever. Deliberately absent: the order among those that wait, which is the store's.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../domain/errors.ts";
 import type { LeaseClaim, SessionLease } from "../domain/session.ts";
 
@@ -20,8 +19,7 @@ export async function waitForLease(claim: LeaseClaim, maxWaitMs: number, signal:
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * growth, longestPauseMs)) {
     const leftMs = deadline - performance.now();
     if (leftMs <= 0) break;
-    // Keeps the process alive: a command line has nothing else to wait for.
-    await sleep(Math.min(pauseMs * (0.5 + Math.random()), leftMs), undefined, { signal }).catch(() => undefined);
+    await claim.nextChange(Math.min(pauseMs * (0.5 + Math.random()), leftMs), signal);
     signal.throwIfAborted();
     const lease = await claim.attempt();
     if (lease !== undefined) return lease;

@@ -15,7 +15,7 @@ import type { RunRegistry } from "./run-registry.ts";
 /** How often a run of another process is looked at. */
 const pauseMs = 200;
 
-export type HistoryStore = Pick<RunStore, "find" | "readEvents" | "requestCancel">;
+export type HistoryStore = Pick<RunStore, "find" | "readEvents" | "requestCancel" | "watch">;
 
 export class RunHistory {
   readonly #registry: RunRegistry;
@@ -53,10 +53,16 @@ export class RunHistory {
   async ended({ id }: RunRecord, signal: AbortSignal): Promise<RunRecord | "gone"> {
     const live = this.#registry.findLive(id);
     if (live) await untilAborted(live.ended, signal);
-    for (;;) {
-      const record = await this.#store.find(id);
-      if (record?.status !== "running") return record ?? "gone";
-      await sleep(pauseMs, undefined, { signal });
+    const changes = await this.#store.watch(id);
+    try {
+      for (;;) {
+        const record = await this.#store.find(id);
+        if (record?.status !== "running") return record ?? "gone";
+        await changes.next(pauseMs, signal);
+        signal.throwIfAborted();
+      }
+    } finally {
+      changes.stop();
     }
   }
 
@@ -87,6 +93,16 @@ export class RunHistory {
       yield* log.follow(after, signal);
       return;
     }
+    const changes = await this.#store.watch(record.id);
+    try {
+      yield* this.#followKept(record, after, () => changes.next(pauseMs, signal).then(() => signal.throwIfAborted()));
+    } finally {
+      changes.stop();
+    }
+  }
+
+  /** `pause` resolves when there may be more. */
+  async *#followKept(record: RunRecord, after: number, pause: () => Promise<void>): AsyncGenerator<NumberedEvent> {
     for (let at = after; ;) {
       // Before its events: when it was over then, none is missing among them.
       const now = await this.#store.find(record.id);
@@ -101,7 +117,7 @@ export class RunHistory {
         if (at > after || (await this.#goesOnAfter(last, after))) yield { seq: at + 1, event: endOf(last) };
         return;
       }
-      await sleep(pauseMs, undefined, { signal });
+      await pause();
     }
   }
 

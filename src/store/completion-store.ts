@@ -84,6 +84,7 @@ export class StoredCompletions implements CompletionStore {
           .where("run_id", "=", runId)
           .where("owner", "=", owner)
           .select("metadata")
+          .forUpdate()
           .executeTakeFirst();
         if (!old) return undefined;
         const added = Buffer.byteLength(text) - Buffer.byteLength(old.metadata);

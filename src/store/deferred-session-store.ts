@@ -4,6 +4,7 @@
  *
  * Deliberately absent: retries. A database that could not be opened is tried again by the next use.
  */
+import type { SessionConfig } from "../config/config.ts";
 import type { GatewayError } from "../domain/errors.ts";
 import type { CompletionStore } from "../domain/kept-completion.ts";
 import type { RunStore } from "../domain/run-record.ts";
@@ -20,11 +21,11 @@ import type { SessionCatalog } from "../domain/session-catalog.ts";
 import type { StoredTranscript } from "../domain/transcript-tree.ts";
 import { closedError } from "./store-errors.ts";
 
-/** On the database at this path. */
-export function deferSessionStore(database: string): DeferredSessionStore {
+/** As `openSessionStore` opens it. */
+export function deferSessionStore({ database, server }: Pick<SessionConfig, "database" | "server">): DeferredSessionStore {
   return new DeferredSessionStore(async () => {
     const { openSessionStore } = await import("./open-session-store.ts");
-    return openSessionStore(database);
+    return openSessionStore(database, server);
   });
 }
 
@@ -78,6 +79,7 @@ export class DeferredSessionStore implements SessionStore {
     const claimed = (): Promise<LeaseClaim> => (claim ??= this.#store().then((store) => store.claimLease(sessionKey, onLost)));
     return {
       attempt: async () => (await claimed()).attempt(),
+      nextChange: async (pauseMs, signal) => (await claimed()).nextChange(pauseMs, signal),
       withdraw: async () => (await claim)?.withdraw(),
     };
   }
@@ -135,6 +137,7 @@ function deferredRuns(
     appendEvents: async (runId, events) => (await open()).appendEvents(runId, events),
     readEvents: async (runId, after) => (await open()).readEvents(runId, after),
     find: async (runId) => (await open()).find(runId),
+    watch: async (runId) => (await open()).watch(runId),
     requestCancel: async (runId) => (await open()).requestCancel(runId),
     onCancelRequested,
     abandon,

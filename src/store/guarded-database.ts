@@ -9,7 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Kysely } from "kysely";
 
 import type { StoreTables } from "./schema.ts";
-import { closedError, publicError } from "./store-errors.ts";
+import { closedError, isDeadlock, publicError } from "./store-errors.ts";
+
+/** Of a query that a database gives up for the sake of others. */
+const maxAttempts = 3;
 
 export class GuardedDatabase {
   readonly #db: Kysely<StoreTables>;
@@ -25,7 +28,7 @@ export class GuardedDatabase {
 
   async run<T>(query: (db: Kysely<StoreTables>) => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) throw closedError();
-    const running = query(this.#db);
+    const running = this.#try(query);
     this.#running.add(running);
     try {
       return await running;
@@ -33,6 +36,17 @@ export class GuardedDatabase {
       throw publicError(error);
     } finally {
       this.#running.delete(running);
+    }
+  }
+
+  /** Of transactions that wait for each other a server gives one up. Nothing of it was done, and the others have gone on. */
+  async #try<T>(query: (db: Kysely<StoreTables>) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await query(this.#db);
+      } catch (error) {
+        if (!isDeadlock(error) || attempt === maxAttempts || this.#closing !== undefined) throw error;
+      }
     }
   }
 

@@ -16,10 +16,11 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { CompiledQuery, DatabaseConnection, DialectAdapter, Driver, QueryResult } from "kysely";
+import type { CompiledQuery, DatabaseConnection, DialectAdapter, Driver, QueryCompiler, QueryResult } from "kysely";
 import type Database from "libsql";
 import { CommitGroup } from "./commit-group.ts";
-import { SqliteAdapter, SqliteDialect } from "./kysely.ts";
+import { SqliteDialect } from "./kysely.ts";
+import { LocklessCompiler, TransactionalAdapter } from "./sqlite-traits.ts";
 import { Turns } from "./turns.ts";
 
 /** Between two attempts to get a lock that is held elsewhere. */
@@ -53,12 +54,9 @@ export class LibsqlDialect extends SqliteDialect {
   override createDriver(): Driver {
     return new LibsqlDriver(this.#connections, this.#lockPatienceMs);
   }
-}
 
-/** SQLite can change tables inside a transaction; Kysely's adapter does not use it. */
-class TransactionalAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true;
+  override createQueryCompiler(): QueryCompiler {
+    return new LocklessCompiler();
   }
 }
 

@@ -19,18 +19,25 @@ const migrations: Readonly<Record<string, Migration>> = {
   "0006_runs": { up: createRuns },
 };
 
-/** All pending steps in one transaction: the database is at the old state or at the new one, never between. */
-export async function migrateToLatest(db: Kysely<StoreTables>): Promise<void> {
-  await refuseNewerDatabase(db);
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve({ ...migrations }) } });
+/**
+ * All pending steps in one transaction: the database is at the old state or at the new one, never between. Tables of other
+ * schemas than `schema` are none of this store's; undefined where there is no such thing.
+ */
+export async function migrateToLatest(db: Kysely<StoreTables>, schema?: string): Promise<void> {
+  await refuseNewerDatabase(db, schema);
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
+    ...(schema === undefined ? {} : { migrationTableSchema: schema }),
+  });
   const { error } = await migrator.migrateToLatest();
   if (error === undefined) return;
   throw error instanceof Error ? error : new Error("A change of the session database failed.", { cause: error });
 }
 
-async function refuseNewerDatabase(db: Kysely<StoreTables>): Promise<void> {
+async function refuseNewerDatabase(db: Kysely<StoreTables>, schema: string | undefined): Promise<void> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === "kysely_migration")) return;
+  if (!tables.some((table) => table.name === "kysely_migration" && table.schema === schema)) return;
   const done = await db
     .withTables<{ kysely_migration: { name: string } }>()
     .selectFrom("kysely_migration")
@@ -42,7 +49,7 @@ async function refuseNewerDatabase(db: Kysely<StoreTables>): Promise<void> {
   throw new GatewayError(
     "store_unavailable",
     `The session database is newer than this program: it has changes unknown here (${unknown.join(", ")}). ` +
-      "Start the newer program, or configure another database file.",
+      "Start the newer program, or configure another database.",
   );
 }
 

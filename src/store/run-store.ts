@@ -9,7 +9,9 @@ import type { Transaction } from "kysely";
 import { GatewayError } from "../domain/errors.ts";
 import type { KeyedRun, NumberedEvent, OpenedRun, RunEnding, RunRecord, RunStore } from "../domain/run-record.ts";
 import type { IdempotencyKey } from "../domain/run.ts";
+import type { Changes } from "../domain/changes.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
+import { noNotices, type Notices } from "./notices.ts";
 import { decodeEvents } from "./run-event-body.ts";
 import { measureReplies, removeExpired, removeOldestReplies } from "./run-removal.ts";
 import { endRun, insertEvents, insertKeyedRun, insertRun, recordColumns, toRecord } from "./run-rows.ts";
@@ -27,13 +29,15 @@ const maxPageRows = 500;
 export class StoredRuns implements RunStore {
   readonly #db: GuardedDatabase;
   readonly #process: string;
+  readonly #notices: Notices;
   readonly #watch: RunWatch;
 
   /** `processName` is what `nameOwner` gave. */
-  constructor(db: GuardedDatabase, processName: string, longestSilenceMs: number = defaultLongestSilenceMs) {
+  constructor(db: GuardedDatabase, processName: string, longestSilenceMs: number = defaultLongestSilenceMs, notices: Notices = noNotices) {
     this.#db = db;
     this.#process = processName;
-    this.#watch = new RunWatch(db, processName, longestSilenceMs);
+    this.#notices = notices;
+    this.#watch = new RunWatch(db, processName, longestSilenceMs, notices);
   }
 
   /** Marks the runs of dead processes as interrupted, and from now on shows signs of life and looks for those of others. */
@@ -56,7 +60,10 @@ export class StoredRuns implements RunStore {
   }
 
   async discard(runId: string): Promise<void> {
-    await this.#transact((trx) => trx.deleteFrom("runs").where("id", "=", runId).execute());
+    await this.#transact(async (trx) => {
+      await trx.deleteFrom("runs").where("id", "=", runId).execute();
+      await this.#notices.tellFollowers(trx, runId);
+    });
   }
 
   abandon(runId: string): void {
@@ -64,11 +71,18 @@ export class StoredRuns implements RunStore {
   }
 
   end(ending: RunEnding): Promise<void> {
-    return this.#transact((trx) => endRun(trx, ending));
+    return this.#transact(async (trx) => {
+      await endRun(trx, ending);
+      await this.#notices.tellFollowers(trx, ending.runId);
+    });
   }
 
   async appendEvents(runId: string, events: readonly NumberedEvent[]): Promise<void> {
-    if (events.length > 0) await this.#transact((trx) => insertEvents(trx, runId, events));
+    if (events.length === 0) return;
+    await this.#transact(async (trx) => {
+      await insertEvents(trx, runId, events);
+      await this.#notices.tellFollowers(trx, runId);
+    });
   }
 
   readEvents(runId: string, after: number): Promise<readonly NumberedEvent[]> {
@@ -108,10 +122,15 @@ export class StoredRuns implements RunStore {
     });
   }
 
+  watch(runId: string): Promise<Changes> {
+    return Promise.resolve(this.#notices.follow(runId));
+  }
+
   async requestCancel(runId: string): Promise<void> {
-    await this.#transact((trx) =>
-      trx.updateTable("runs").set({ is_cancel_requested: 1 }).where("id", "=", runId).where("status", "=", "running").execute(),
-    );
+    await this.#transact(async (trx) => {
+      await trx.updateTable("runs").set({ is_cancel_requested: 1 }).where("id", "=", runId).where("status", "=", "running").execute();
+      await this.#notices.tell(trx, `cancel:${runId}`);
+    });
   }
 
   onCancelRequested(listener: (runId: string) => void): void {
@@ -132,13 +151,18 @@ export class StoredRuns implements RunStore {
 
   /** A run whose time is over gives way: it is as if it were not there. */
   async #openKeyed(trx: Transaction<StoreTables>, run: OpenedRun, { key, fingerprint }: IdempotencyKey): Promise<KeyedRun | undefined> {
-    if (await insertKeyedRun(trx, run, this.#process)) return undefined;
-    const other = await trx
-      .selectFrom("runs")
-      .where("owner", "=", run.owner)
-      .where("idempotency_key", "=", key)
-      .select([...recordColumns, "expires_at", "fingerprint"])
-      .executeTakeFirstOrThrow();
+    let other;
+    // On a server it may be gone by the time that it is looked at: then the key is to be had.
+    while (other === undefined) {
+      if (await insertKeyedRun(trx, run, this.#process)) return undefined;
+      other = await trx
+        .selectFrom("runs")
+        .where("owner", "=", run.owner)
+        .where("idempotency_key", "=", key)
+        .select([...recordColumns, "expires_at", "fingerprint"])
+        .forUpdate()
+        .executeTakeFirst();
+    }
     if (Date.parse(other.expires_at) > Date.now()) return { record: toRecord(other), fingerprint: other.fingerprint ?? fingerprint };
     await trx.updateTable("runs").set({ idempotency_key: null }).where("id", "=", other.id).execute();
     await insertRun(trx, run, this.#process);

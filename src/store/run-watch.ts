@@ -9,6 +9,7 @@ import type { Kysely } from "kysely";
 
 import type { GuardedDatabase } from "./guarded-database.ts";
 import { sql } from "./kysely.ts";
+import type { Notices } from "./notices.ts";
 import { isDead } from "./process-identity.ts";
 import type { RunsTable, StoreTables } from "./schema.ts";
 import { noteUnanswered } from "./transcript-writer.ts";
@@ -16,7 +17,7 @@ import { noteUnanswered } from "./transcript-writer.ts";
 /** One lost sign of life is made up for by the next. */
 const looksPerSilence = 3;
 
-type RunAtWork = Pick<RunsTable, "id" | "process" | "renewals" | "is_cancel_requested">;
+type RunAtWork = Pick<RunsTable, "id" | "session_key" | "process" | "renewals" | "is_cancel_requested">;
 
 /** What was seen of another process's run. */
 interface Sighting {
@@ -29,19 +30,22 @@ export class RunWatch {
   readonly #db: GuardedDatabase;
   readonly #process: string;
   readonly #longestSilenceMs: number;
+  readonly #notices: Notices;
   #sightings: ReadonlyMap<string, Sighting> = new Map();
   /** Runs of this process that the listener was told of. */
-  #told: ReadonlySet<string> = new Set();
+  #told = new Set<string>();
   /** Runs of this process that are over, though that could not be written. */
   readonly #unended = new Set<string>();
   #listener: ((runId: string) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
 
-  constructor(db: GuardedDatabase, processName: string, longestSilenceMs: number) {
+  constructor(db: GuardedDatabase, processName: string, longestSilenceMs: number, notices: Notices) {
     this.#db = db;
     this.#process = processName;
     this.#longestSilenceMs = longestSilenceMs;
+    this.#notices = notices;
+    notices.onCancel((runId) => void this.#hearCancel(runId));
   }
 
   onCancelRequested(listener: (runId: string) => void): void {
@@ -70,7 +74,8 @@ export class RunWatch {
     try {
       await this.#look();
     } catch {
-      // Whoever uses the store learns the reason.
+      // Whoever uses the store learns the reason. What was not looked at was not silent: nobody may have been able to show anything.
+      this.#sightings = new Map();
     } finally {
       this.#isLooking = false;
     }
@@ -83,6 +88,7 @@ export class RunWatch {
     const own = atWork.filter((run) => run.process === this.#process);
     const others = atWork.filter((run) => run.process !== this.#process);
     if (own.length > 0) await this.#renew();
+    this.#told = new Set(own.map(({ id }) => id).filter((id) => this.#told.has(id)));
     this.#tell(own.filter((run) => run.is_cancel_requested === 1));
     // As they were renewed with the others this moment.
     const unended = own.flatMap((run) => (over.has(run.id) ? { ...run, renewals: run.renewals + 1 } : []));
@@ -105,9 +111,18 @@ export class RunWatch {
   }
 
   #tell(cancelled: readonly RunAtWork[]): void {
-    const before = this.#told;
-    this.#told = new Set(cancelled.map(({ id }) => id));
-    for (const id of this.#told) if (!before.has(id)) this.#listener?.(id);
+    for (const { id } of cancelled) {
+      if (this.#told.has(id)) continue;
+      this.#told.add(id);
+      this.#listener?.(id);
+    }
+  }
+
+  /** What is not heard now is seen with the next look. */
+  async #hearCancel(runId: string): Promise<void> {
+    const ownRun = (db: Kysely<StoreTables>) => selectAtWork(db).where("id", "=", runId).where("process", "=", this.#process);
+    const runs = await this.#db.run((db) => ownRun(db).execute()).catch(() => []);
+    this.#tell(runs);
   }
 
   /** Of `runs`, those that nobody is at work on any more. */
@@ -125,11 +140,12 @@ export class RunWatch {
   }
 
   async #interrupt(runs: readonly RunAtWork[]): Promise<void> {
-    if (runs.length === 0) return;
     const ended_at = new Date().toISOString();
-    await this.#db.run((db) =>
-      db.transaction().execute(async (trx) => {
-        for (const { id, renewals } of runs) {
+    for (const { id, session_key, renewals } of runs) {
+      await this.#db.run((db) =>
+        db.transaction().execute(async (trx) => {
+          // The session first, as whoever ends a run does: otherwise the two could wait for each other.
+          await trx.selectFrom("sessions").where("key", "=", session_key).select("key").forUpdate().execute();
           const run = await trx
             .updateTable("runs")
             .set((eb) => ({
@@ -142,12 +158,14 @@ export class RunWatch {
             .where("status", "=", running)
             // It may have shown a sign of life this moment.
             .where("renewals", "=", renewals)
-            .returning(["id", "session_key"])
+            .returning("id")
             .executeTakeFirst();
-          if (run) await noteUnanswered(trx, run.session_key, run.id, ended_at);
-        }
-      }),
-    );
+          if (run === undefined) return;
+          await noteUnanswered(trx, session_key, id, ended_at);
+          await this.#notices.tellFollowers(trx, id);
+        }),
+      );
+    }
   }
 }
 
@@ -155,5 +173,5 @@ export class RunWatch {
 const running = sql.lit("running" as const);
 
 function selectAtWork(db: Kysely<StoreTables>) {
-  return db.selectFrom("runs").where("status", "=", running).select(["id", "process", "renewals", "is_cancel_requested"]);
+  return db.selectFrom("runs").where("status", "=", running).select(["id", "session_key", "process", "renewals", "is_cancel_requested"]);
 }

@@ -35,6 +35,7 @@ export class StoredCatalog implements SessionCatalog {
       let page = sessions;
       if (agentId !== undefined) page = page.where("agent_id", "=", agentId);
       if (after !== undefined) {
+        if (!isStorableText(after)) throw unknownCursor();
         const known = await sessions.where("key", "=", after).select("updated_at").executeTakeFirst();
         if (!known) throw unknownCursor();
         const comparison = order === "asc" ? ">" : "<";

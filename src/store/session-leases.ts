@@ -11,7 +11,9 @@ import type { Kysely, Transaction } from "kysely";
 
 import { GatewayError } from "../domain/errors.ts";
 import type { LeaseClaim, SessionKey, SessionLease } from "../domain/session.ts";
+import type { Changes } from "../domain/changes.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
+import { noNotices, type Notices } from "./notices.ts";
 import { isDead } from "./process-identity.ts";
 import type { LeasesTable, StoreTables } from "./schema.ts";
 
@@ -30,12 +32,19 @@ interface Sighting extends Pick<LeasesTable, "owner" | "renewals"> {
   readonly since: number;
 }
 
+/** Of which this process hears when it ends. */
+interface WatchedLease {
+  readonly fence: number;
+  readonly changes: Changes;
+}
+
 type LeaseRow = Pick<Sighting, "fence" | "owner" | "renewals"> & Pick<LeasesTable, "next_owner">;
 
 export class SessionLeases {
   readonly #db: GuardedDatabase;
   readonly #owner: string;
   readonly #longestSilenceMs: number;
+  readonly #notices: Notices;
   /** By fence: what is told to whoever has the lease when it is lost. */
   readonly #held = new Map<number, (error: GatewayError) => void>();
   /** Those of them that are being given back: that their row is gone means nothing. */
@@ -44,26 +53,33 @@ export class SessionLeases {
   #isRenewing = false;
 
   /** `owner`: the name of whoever asks, as `process-identity.ts` gives it. */
-  constructor(db: GuardedDatabase, owner: string, longestSilenceMs: number = defaultLongestSilenceMs) {
+  constructor(db: GuardedDatabase, owner: string, longestSilenceMs: number = defaultLongestSilenceMs, notices: Notices = noNotices) {
     this.#db = db;
     this.#owner = owner;
     this.#longestSilenceMs = longestSilenceMs;
+    this.#notices = notices;
   }
 
   claim(sessionKey: SessionKey, onLost: (error: GatewayError) => void): LeaseClaim {
     let sighting: Sighting | undefined;
+    let watched: WatchedLease | undefined;
     const attempt = async (): Promise<SessionLease | undefined> => {
       if (sighting !== undefined) {
         // Most of the time nothing has happened: that is seen without a lock.
         const row = await this.#db.run((db) => selectLease(db, sessionKey).executeTakeFirst());
         if (row !== undefined) sighting = watch(row, sighting);
-        if (row !== undefined && !this.#isMine(row) && !this.#isAbandoned(sighting) && row.next_owner !== null) return undefined;
+        const isSame = row?.fence === watched?.fence && row?.next_owner !== null;
+        if (row !== undefined && isSame && !this.#isMine(row) && !this.#isAbandoned(sighting)) return undefined;
       }
       let fence: number | undefined;
       try {
         await this.#transact(async (trx) => {
           const taken = await this.#take(trx, sessionKey, sighting);
-          if (typeof taken !== "number") return void (sighting = taken);
+          if (typeof taken !== "number") {
+            // Before the transaction ends: until then the lease cannot end unheard.
+            watched = this.#watchInstead(watched, taken.fence);
+            return void (sighting = taken);
+          }
           // Before the transaction ends: another claim of this process must not find the row without its holder.
           this.#held.set((fence = taken), onLost);
         });
@@ -71,9 +87,16 @@ export class SessionLeases {
         if (fence !== undefined) this.#held.delete(fence);
         throw error;
       }
-      return fence === undefined ? undefined : this.#leaseOf(fence);
+      if (fence === undefined) return undefined;
+      watched?.changes.stop();
+      return this.#leaseOf(fence);
     };
-    return { attempt, withdraw: () => this.#withdraw(sessionKey) };
+    const nextChange = async (pauseMs: number, signal: AbortSignal): Promise<void> => watched?.changes.next(pauseMs, signal);
+    const withdraw = (): Promise<void> => {
+      watched?.changes.stop();
+      return this.#withdraw(sessionKey);
+    };
+    return { attempt, nextChange, withdraw };
   }
 
   /** `write` is a transaction that frees the lease, if there is one: then nobody else has to. */
@@ -104,11 +127,21 @@ export class SessionLeases {
     await this.#transact((trx) => trx.deleteFrom("leases").where("owner", "=", this.#owner).execute());
   }
 
+  #watchInstead(watched: WatchedLease | undefined, fence: number): WatchedLease {
+    if (watched?.fence === fence) return watched;
+    watched?.changes.stop();
+    return { fence, changes: this.#notices.watch(`lease:${fence}`) };
+  }
+
   /** The fence of the lease, or what was seen of somebody else's. */
   async #take(trx: Transaction<StoreTables>, sessionKey: SessionKey, before: Sighting | undefined): Promise<number | Sighting> {
-    const fence = await insertLease(trx, sessionKey, this.#owner);
-    if (fence !== undefined) return fence;
-    const row = await selectLease(trx, sessionKey).executeTakeFirstOrThrow();
+    let row: LeaseRow | undefined;
+    // On a server it may have gone between the two: then it is to be had.
+    while (row === undefined) {
+      const fence = await insertLease(trx, sessionKey, this.#owner);
+      if (fence !== undefined) return fence;
+      row = await selectLease(trx, sessionKey).forUpdate().executeTakeFirst();
+    }
     if (this.#isMine(row)) return row.fence;
     const sighting = watch(row, before);
     if (this.#isAbandoned(sighting)) {
@@ -138,14 +171,14 @@ export class SessionLeases {
 
   async #release(fence: number): Promise<void> {
     if (!this.#held.delete(fence)) return;
-    await this.#transact((trx) => freeLease(trx, fence));
+    await this.#transact((trx) => freeLease(trx, fence, this.#notices));
   }
 
   async #withdraw(sessionKey: SessionKey): Promise<void> {
     await this.#transact(async (trx) => {
-      const row = await selectLease(trx, sessionKey).executeTakeFirst();
+      const row = await selectLease(trx, sessionKey).forUpdate().executeTakeFirst();
       if (row === undefined) return;
-      if (this.#isMine(row)) await trx.deleteFrom("leases").where("fence", "=", row.fence).execute();
+      if (this.#isMine(row)) await freeLease(trx, row.fence, this.#notices);
       else if (row.next_owner === this.#owner) {
         await trx.updateTable("leases").set({ next_owner: null }).where("fence", "=", row.fence).execute();
       }
@@ -199,17 +232,20 @@ export function leaseLost(consequence = "the run was not stored"): GatewayError 
   });
 }
 
-/** Whether the lease of a write, if it has one, is still had. */
+/** Whether the lease of a write, if it has one, is still had. Nobody takes it before the write is done. */
 export async function showLease(trx: Transaction<StoreTables>, fence: number | undefined): Promise<boolean> {
   if (fence === undefined) return true;
-  return (await trx.selectFrom("leases").where("fence", "=", fence).select("fence").executeTakeFirst()) !== undefined;
+  return (await trx.selectFrom("leases").where("fence", "=", fence).select("fence").forUpdate().executeTakeFirst()) !== undefined;
 }
 
 /** Like `showLease`; if there is one it is handed over to whoever is next. */
-export async function freeLease(trx: Transaction<StoreTables>, fence: number | undefined): Promise<boolean> {
+export async function freeLease(trx: Transaction<StoreTables>, fence: number | undefined, notices: Notices): Promise<boolean> {
   if (fence === undefined) return true;
   const row = await trx.deleteFrom("leases").where("fence", "=", fence).returning(["session_key", "next_owner"]).executeTakeFirst();
-  if (row?.next_owner) await insertLease(trx, row.session_key, row.next_owner);
+  if (row?.next_owner) {
+    await insertLease(trx, row.session_key, row.next_owner);
+    await notices.tell(trx, `lease:${fence}`);
+  }
   return row !== undefined;
 }
 

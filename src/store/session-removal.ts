@@ -67,7 +67,7 @@ async function removeContents(trx: Transaction<StoreTables>, key: string): Promi
 /** Reads and removes in one transaction, so that nothing comes to stand on what goes. */
 export function removeBesidePath(db: Kysely<StoreTables>, key: string, before?: string, fence?: number): Promise<Removed> {
   return underLease(db, fence, async (trx) => {
-    const session = await trx.selectFrom("sessions").where("key", "=", key).select("leaf_id").executeTakeFirst();
+    const session = await trx.selectFrom("sessions").where("key", "=", key).select("leaf_id").forUpdate().executeTakeFirst();
     if (!session) return { messages: 0, bytes: 0 };
     const { removable, staying } = besidePath(await readNodes(trx, key), session.leaf_id, before);
     const bytes = removable.reduce((sum, node) => sum + node.bytes + rowOverheadBytes, 0);

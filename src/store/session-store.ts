@@ -23,6 +23,7 @@ import { StoredCompletions } from "./completion-store.ts";
 import { GuardedDatabase } from "./guarded-database.ts";
 import { sql } from "./kysely.ts";
 import { decodeBody } from "./message-body.ts";
+import { noNotices, type Notices } from "./notices.ts";
 import { createOrderedIds } from "./ordered-id.ts";
 import { nameOwner } from "./process-identity.ts";
 import { StoredRuns } from "./run-store.ts";
@@ -37,6 +38,7 @@ const defaultClosePatienceMs = 5_000;
 
 export class StoredSessions implements SessionStore {
   readonly #db: GuardedDatabase;
+  readonly #notices: Notices;
   readonly #leases: SessionLeases;
   readonly #nextId = createOrderedIds();
   /** Other stores of this process are other processes to it. */
@@ -46,11 +48,12 @@ export class StoredSessions implements SessionStore {
   readonly completions: StoredCompletions;
 
   /** Takes over `db`: closing the store closes it, once what has begun is done or `closePatienceMs` have passed. */
-  constructor(db: Kysely<StoreTables>, closePatienceMs: number = defaultClosePatienceMs) {
+  constructor(db: Kysely<StoreTables>, closePatienceMs: number = defaultClosePatienceMs, notices: Notices = noNotices) {
     this.#db = new GuardedDatabase(db, closePatienceMs);
-    this.#leases = new SessionLeases(this.#db, this.#processName);
+    this.#notices = notices;
+    this.#leases = new SessionLeases(this.#db, this.#processName, undefined, notices);
     this.catalog = new StoredCatalog(this.#db);
-    this.runs = new StoredRuns(this.#db, this.#processName);
+    this.runs = new StoredRuns(this.#db, this.#processName, undefined, notices);
     this.completions = new StoredCompletions(this.#db);
   }
 
@@ -72,7 +75,13 @@ export class StoredSessions implements SessionStore {
 
   async beginTurns(start: TranscriptStart): Promise<TranscriptWriter> {
     refuseUnstorableKey(start.sessionKey);
-    const parts = { db: this.#db, leases: this.#leases, nextId: this.#nextId, processName: this.#processName };
+    const parts = {
+      db: this.#db,
+      leases: this.#leases,
+      nextId: this.#nextId,
+      processName: this.#processName,
+      notices: this.#notices,
+    };
     const writer = new StoredTranscriptWriter(parts, start);
     await writer.begin();
     return writer;
@@ -100,10 +109,11 @@ export class StoredSessions implements SessionStore {
 
   async close(): Promise<void> {
     this.runs.stop();
+    const deafened = this.#notices.close();
     // The database is closed whatever becomes of the leases: others take them over.
     const released = this.#leases.close().catch(() => undefined);
     await this.#db.close();
-    await released;
+    await Promise.all([released, deafened]);
   }
 
   async #read(sessionKey: SessionKey, select: SelectNodes): Promise<StoredTranscript> {

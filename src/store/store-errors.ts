@@ -10,10 +10,21 @@ export class MemoryRefused extends Error {
   override readonly name = "MemoryRefused";
 }
 
+/** A guess at how long a lock is held, or a database takes to come back. */
+const retryAfterMs = 5_000;
+
 /** Whatever a query threw, as the caller may see it: the driver's error becomes the private cause of `store_unavailable`. */
 export function publicError(thrown: unknown): GatewayError | MemoryRefused {
   if (thrown instanceof GatewayError || thrown instanceof MemoryRefused) return thrown;
-  return new GatewayError("store_unavailable", "The session store cannot be used at the moment. Try again later.", { cause: thrown });
+  return new GatewayError("store_unavailable", "The session store cannot be used at the moment. Try again later.", {
+    retryAfterMs,
+    cause: thrown,
+  });
+}
+
+/** Postgres' code for it; SQLite has no such thing. */
+export function isDeadlock(thrown: unknown): boolean {
+  return (thrown as { code?: unknown } | null)?.code === "40P01";
 }
 
 /** For a call that came after the store was closed. */

@@ -10,7 +10,7 @@ import type { KeptMessage, MessageState, Page, PageRequest, SessionKey, Transcri
 import { sql } from "./kysely.ts";
 import { decodeBody } from "./message-body.ts";
 import type { MessagesTable, StoreTables } from "./schema.ts";
-import { unknownCursor } from "./store-errors.ts";
+import { isStorableText, unknownCursor } from "./store-errors.ts";
 
 const maxPageBytes = 8 * 1024 * 1024;
 
@@ -74,7 +74,7 @@ function pageOf(path: readonly Meta[], { limit, after, order }: PageRequest): re
 async function selectMetas(db: Kysely<StoreTables>, key: SessionKey, { limit, after, order }: PageRequest): Promise<Meta[]> {
   let messages = db.selectFrom("messages").where("session_key", "=", key);
   if (after !== undefined) {
-    if (!(await messages.where("id", "=", after).select("id").executeTakeFirst())) throw unknownCursor();
+    if (!isStorableText(after) || !(await messages.where("id", "=", after).select("id").executeTakeFirst())) throw unknownCursor();
     messages = messages.where("id", order === "asc" ? ">" : "<", after);
   }
   return messages

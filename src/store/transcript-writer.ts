@@ -15,6 +15,7 @@ import type { RunEnding } from "../domain/run-record.ts";
 import type { TranscriptStart, TranscriptWriter } from "../domain/session.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
 import { encodeBody } from "./message-body.ts";
+import type { Notices } from "./notices.ts";
 import { endRun, insertRun } from "./run-rows.ts";
 import type { MessagesTable, SessionsTable, StoreTables } from "./schema.ts";
 import { freeLease, leaseLost, type SessionLeases, showLease } from "./session-leases.ts";
@@ -27,6 +28,7 @@ export interface TranscriptWriterParts {
   readonly nextId: (after: string) => string;
   /** As `process-identity.ts` names it. */
   readonly processName: string;
+  readonly notices: Notices;
 }
 
 /** Databases bound the parameters of one statement. Between two of them the process gets to its other work. */
@@ -84,12 +86,13 @@ export class StoredTranscriptWriter implements TranscriptWriter {
 
   async end(messages: readonly Message[], ending: RunEnding): Promise<void> {
     const { fence } = this.#start;
+    const { notices } = this.#parts;
     const isCompleted = ending.outcome.status === "completed";
     await this.#parts.db.run(async (db) => {
       const turn = await this.#turnOf(messages, "run", isCompleted ? "active" : "unanswered");
       await this.#parts.leases.endingWith(fence, () =>
         db.transaction().execute(async (trx) => {
-          const isHad = await freeLease(trx, fence);
+          const isHad = await freeLease(trx, fence, notices);
           if (isCompleted) {
             if (!isHad) throw leaseLost();
             await this.#complete(trx, turn);
@@ -100,6 +103,7 @@ export class StoredTranscriptWriter implements TranscriptWriter {
             await noteUnanswered(trx, this.#start.sessionKey, ending.runId, turn.now);
           }
           await endRun(trx, ending);
+          await notices.tellFollowers(trx, ending.runId);
         }),
       );
     });

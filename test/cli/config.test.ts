@@ -163,6 +163,19 @@ describe("clawgate config show", () => {
     for (const secret of secrets) expect(stdout).not.toContain(secret);
   });
 
+  test("prints which database there is on a server, and neither its password nor what else its URL says", async () => {
+    const { stdout, config: values } = await shown(
+      '{ session: { database: "postgres://me:hunter2@db:5433/mine?sslkey=hunter2", databaseListenUrl: "postgres://me:hunter2@h/mine" } }',
+    );
+    expect(values).toMatchObject({
+      session: { database: "postgres://db:5433/mine", server: { poolSize: 10, listenUrl: "postgres://h/mine" } },
+    });
+    expect(stdout).not.toContain("hunter2");
+    expect((await config("check", '{ session: { database: "postgres://me:hunter2@db/mine" } }')).stdout).toContain(
+      "ok    session: postgres://db/mine\n",
+    );
+  });
+
   test("says what came from the file", async () => {
     expect((await shown(withSecrets)).origins).toEqual({
       config: "--config",

@@ -60,7 +60,7 @@ describe("finding the file", () => {
         trustedProxies: [],
       },
       agents: [{ id: "main", isDefault: true, model: "builtin/offline", tools: { allow: [] }, maxTurns: 16, runTimeoutMs: 600000 }],
-      session: { database: join(folder, ".openclaw", "clawgate.db"), maxQueued: 32, maxWaitMs: 120000 },
+      session: { database: join(folder, ".openclaw", "clawgate.db"), maxQueued: 32, maxWaitMs: 120000, server: { poolSize: 10 } },
       log: { level: "info" },
       warnings: [],
     });
@@ -91,7 +91,7 @@ describe("reading the file", () => {
       gateway: { port: "18789", http: { endpoints: { chatCompletions: { keepAliveMs: 0.5 } } }, auth: { mode: "tokn" } },
       agents: { entries: { main: { model: "nowhere/x", maxTurns: 0 }, "B B": {} }, list: [{}] },
       models: { providers: { local: { api: "openai-completions" } } },
-      session: { database: "postgres://u:hunter2@db/x" },
+      session: { database: "postgres://u:hunter2@db/x?sslmode=prefer" },
       log: { level: "loud", file: "x" },
     });
     const { issues, message } = await rejection(loadConfig({ configPath }, { ...quiet, HOME: folder }));
@@ -104,7 +104,7 @@ describe("reading the file", () => {
       "agents.list[0].id: this key is required: it must be a string.",
       "models.providers.local.baseUrl: this key is required: it must be a string.",
       'log.level: must be one of "fatal", "error", "warn", "info", "debug", "trace", "silent".',
-      "session.database: this version keeps sessions in SQLite only: give a file path or :memory:, not a URL.",
+      "session.database: its sslmode must be one of disable, require, verify-ca, verify-full, no-verify.",
     ]);
     expect(message).not.toContain("hunter2");
   });

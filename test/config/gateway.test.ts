@@ -188,7 +188,7 @@ describe("secrets", () => {
         gateway: { port: "x", bind: "custom", auth: { token: "hunter2", pasword: "hunter2" } },
         models: { providers: { local: { baseUrl: "http://u:hunter2@h/v1", apiKey: ["hunter2"], headers: { "x y": "hunter2" } } } },
         agents: { entries: { main: { model: "openai/x" } } },
-        session: { database: "postgresql://u:hunter2@h/d" },
+        session: { database: "mysql://u:hunter2@h/d", databaseListenUrl: "postgres://u:hunter2@h:port/d" },
       },
       { OPENCLAW_GATEWAY_TOKEN: "hunter2", OPENAI_BASE_URL: "hunter2", OPENAI_API_KEY: "hunter2" },
     );

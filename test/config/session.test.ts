@@ -36,10 +36,36 @@ describe("session.database", () => {
     expect((await load({ session: { database: ":memory:" } })).session.database).toBe(":memory:");
   });
 
-  test.each(["postgres://u:p@h/d", "postgresql://h/d", "libsql://h"])("%s is refused: SQLite files only", async (database) => {
-    expect(await problems({ session: { database } })).toEqual([
-      "session.database: this version keeps sessions in SQLite only: give a file path or :memory:, not a URL.",
-    ]);
+  test.each(["postgres://u:p@h:5433/d?sslmode=require", "postgresql://h/d", "postgres:///d?host=/run/postgresql"])(
+    "%s is a database on a server, and stays as it is",
+    async (database) => {
+      const { session } = await load({ session: { database } });
+      expect(session).toMatchObject({ database, server: { poolSize: 10, listenUrl: undefined } });
+    },
+  );
+
+  test("of a server are asked how many connections there are at most, and where the one that listens leads to", async () => {
+    const session = { database: "postgres://pooler/d", databasePoolSize: 3, databaseListenUrl: "postgres://h/d" };
+    expect((await load({ session })).session.server).toEqual({ poolSize: 3, listenUrl: "postgres://h/d" });
+  });
+
+  test.each([
+    ["libsql://h", "must be a URL that begins with postgres:// (a SQLite file is given as a path)."],
+    ["postgres://u:pass#word@h/d", "is not a valid URL: percent-encode what is special in its user name and password (@ as %40)."],
+    ["postgres://h/d?sslmode=prefer", "its sslmode must be one of disable, require, verify-ca, verify-full, no-verify."],
+  ])("%s is refused, and not quoted", async (url, problem) => {
+    expect(await problems({ session: { database: url } })).toEqual([`session.database: ${problem}`]);
+    expect(await problems({ session: { databaseListenUrl: url } })).toEqual([`session.databaseListenUrl: ${problem}`]);
+    expect(await problems({}, { OPENCLAW_DATABASE_URL: url })).toEqual([`OPENCLAW_DATABASE_URL: ${problem}`]);
+  });
+
+  test("OPENCLAW_DATABASE_URL names a server where the file names no database; a variable in the file does too", async () => {
+    const OPENCLAW_DATABASE_URL = "postgres://h/environment";
+    expect((await load({}, { OPENCLAW_DATABASE_URL })).session.database).toBe(OPENCLAW_DATABASE_URL);
+    expect((await load({ session: { database: ":memory:" } }, { OPENCLAW_DATABASE_URL })).session.database).toBe(":memory:");
+    expect((await load({ session: { database: "${URL_OF_MINE}" } }, { URL_OF_MINE: "postgres://h/mine" })).session.database).toBe(
+      "postgres://h/mine",
+    );
   });
 
   test("the queue's limits arrive", async () => {

@@ -23,6 +23,7 @@ const emptyStore = {
   readEvents: () => Promise.resolve([]),
   appendEvents: () => Promise.resolve(),
   requestCancel: () => Promise.resolve(),
+  watch: () => Promise.resolve({ next: () => Promise.resolve(), stop: () => undefined }),
 };
 const { signal } = new AbortController();
 

@@ -33,6 +33,7 @@ function claimLease(): LeaseClaim {
       const lease: SessionLease = { fence: 7, release: () => (happened.push("release"), release()) };
       return Promise.resolve(refusals-- > 0 ? undefined : lease);
     },
+    nextChange: () => Promise.resolve(),
     withdraw: () => (happened.push("withdraw"), Promise.resolve()),
   };
 }

@@ -59,7 +59,7 @@ describe("opening a session store", () => {
       code: "store_unavailable",
       message:
         "The session database is newer than this program: it has changes unknown here (9999_from_the_future). " +
-        "Start the newer program, or configure another database file.",
+        "Start the newer program, or configure another database.",
     });
     expect(countChanges()).toEqual(before);
     database.close();
