@@ -103,7 +103,7 @@ describe("generateText", () => {
 
 describe("streamText", () => {
   test("gives the text piece by piece, then finish reason and usage", async () => {
-    stub.reply({ text: "one two three", chunks: 4 });
+    stub.reply({ text: "one two three", chunks: 4, gapMs: 10 });
     const result = streamText({ model: clawgate("openclaw"), prompt: "hi" });
     const pieces: string[] = [];
     for await (const piece of result.textStream) pieces.push(piece);

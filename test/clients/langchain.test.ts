@@ -95,7 +95,7 @@ describe("invoke", () => {
 
 describe("stream", () => {
   test("gives the text piece by piece, then finish reason and usage", async () => {
-    stub.reply({ text: "one two three", chunks: 4 });
+    stub.reply({ text: "one two three", chunks: 4, gapMs: 10 });
     const { pieces, whole } = await gather(await model.stream("hi"));
     expect(pieces.join("")).toBe("one two three");
     expect(pieces).toHaveLength(4);

@@ -97,7 +97,7 @@ describe("run", () => {
 
 describe("a streamed run", () => {
   test("gives the text piece by piece, then the final output and usage", async () => {
-    stub.reply({ text: "one two three", chunks: 4 });
+    stub.reply({ text: "one two three", chunks: 4, gapMs: 10 });
     const result = await runner.run(agentOn(modelOf(gateway)), "hi", { stream: true });
     const pieces: string[] = [];
     for await (const piece of texts(result)) pieces.push(piece);

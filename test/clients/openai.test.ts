@@ -140,7 +140,7 @@ describe("the stream() helper", () => {
   });
 
   test("is an iterable of chunks beside its events", async () => {
-    stub.reply({ text: "one two three", chunks: 4 });
+    stub.reply({ text: "one two three", chunks: 4, gapMs: 10 });
     const runner = watchedClient(gateway).client.chat.completions.stream(hi);
     let text = "";
     for await (const chunk of runner) text += chunk.choices[0]?.delta.content ?? "";

@@ -75,6 +75,8 @@ const pieces = (...deltas: object[]): StubScript => ({
     ...deltas.map((delta, n) => ({ choices: [{ index: 0, delta, finish_reason: n === deltas.length - 1 ? "stop" : null }] })),
     "data: [DONE]\n\n",
   ],
+  // What comes in one go would be joined.
+  gapMs: 10,
 });
 const piecemealCall = pieces(
   { tool_calls: [{ index: 0, id: "call_1", type: "function", function: { name: "get_weather", arguments: "" } }] },

@@ -68,7 +68,7 @@ describe("chat.completions", () => {
   });
 
   test("create with stream: true gives chunks", async () => {
-    stub.reply({ text: "one two three", chunks: 4 });
+    stub.reply({ text: "one two three", chunks: 4, gapMs: 10 });
     const stream = await client.chat.completions.create({ model: "openclaw", messages: hi, stream: true });
     let text = "";
     for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
@@ -76,7 +76,7 @@ describe("chat.completions", () => {
   });
 
   test("stream() gathers content, usage and the final completion", async () => {
-    stub.reply({ text: "one two three", chunks: 4 });
+    stub.reply({ text: "one two three", chunks: 4, gapMs: 10 });
     const runner = client.chat.completions.stream({ model: "openclaw", messages: hi, stream_options: { include_usage: true } });
     let content = "";
     runner.on("content", (delta) => void (content += delta));
