@@ -4,6 +4,7 @@
  */
 import type { Logger } from "pino";
 import type { ClientAddress } from "./client-address.ts";
+import type { Route } from "./contract.ts";
 import type { Chain, Step } from "./state.ts";
 import { unknownHeaders } from "./unknown-headers.ts";
 
@@ -19,7 +20,7 @@ export function accessLog(log: Logger, addressOf: ClientAddress, knownHeaders: R
     const line = {
       requestId: ctx.state.requestId,
       method: ctx.method,
-      path: ctx.state.path?.slice(0, 256),
+      path: shown(ctx, ctx.state.path)?.slice(0, 256),
       status: ctx.res.statusCode,
       principal: ctx.state.principal?.name,
       runId: ctx.res.getHeader("x-openclaw-run-id"),
@@ -37,11 +38,17 @@ export function accessLog(log: Logger, addressOf: ClientAddress, knownHeaders: R
     else if (line.status >= 500 && line.runId !== undefined)
       log.error({ ...line, code: failure.code, reason: failure.forLog.message }, "request failed");
     else if (line.status >= 500) log.error({ ...line, code: failure.code, err: failure.forLog }, "request failed");
-    else log.warn({ ...line, code: failure.code, reason: failure.forLog.message }, "request refused");
+    else log.warn({ ...line, code: failure.code, reason: shown(ctx, failure.forLog.message) }, "request refused");
   };
 }
 
 /** The client went away before the reply was complete. */
 export function isAborted({ res }: Chain): boolean {
   return res.closed && !res.writableFinished;
+}
+
+/** Where there is nothing somebody may have pasted a secret: of an address that nobody knows what looks like one is left out. */
+function shown({ state }: Chain, text: string | undefined): string | undefined {
+  if ((state.route as Route | undefined) !== undefined) return text;
+  return text?.replace(/[^\s/.]{16,}/gu, (word) => (/\d/u.test(word) || word.length >= 32 ? "…" : word));
 }

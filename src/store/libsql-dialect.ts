@@ -9,24 +9,19 @@
  * libsql leaves a statement that failed with SQLITE_BUSY in progress; until it is collected, later commits on the connection
  * fail, or worse: a single write is reported done and never committed. So transactions are begun, committed and rolled back
  * with `exec`, which leaves nothing behind, and take the write lock at their beginning: inside them nothing can be busy.
- * A statement outside of one that was busy is run again as the same statement, which resets it.
+ * A single write is a transaction too. A read that was busy is run again as the same statement, which resets it.
  *
  * The driver is synchronous. It must not sleep on a lock that another connection of the same process may hold, so it waits
  * with timers. Deliberately absent: streaming and savepoints of the queries' own, which nobody uses.
  */
-import { setTimeout as sleep } from "node:timers/promises";
-
 import type { CompiledQuery, DatabaseConnection, DialectAdapter, Driver, QueryCompiler, QueryResult } from "kysely";
 import type Database from "libsql";
 import { CommitGroup } from "./commit-group.ts";
 import { SqliteDialect } from "./kysely.ts";
 import { LocklessCompiler, TransactionalAdapter } from "./sqlite-traits.ts";
+import { executeWith, patiently, Statements } from "./statements.ts";
 import { Turns } from "./turns.ts";
 
-/** Between two attempts to get a lock that is held elsewhere. */
-const pauseMs = 5;
-/** Prepared statements kept for reuse; the queries of the store are fewer. */
-const maxPrepared = 128;
 /** Transactions in one commit. */
 const maxGrouped = 64;
 
@@ -91,9 +86,12 @@ class LibsqlDriver implements Driver {
     return Promise.resolve();
   }
 
-  /** Outside of a transaction. */
+  /** Outside of a transaction. What writes gets one of its own: given up while it was busy, it would spoil all that comes after it. */
   async execute<R>(query: CompiledQuery, deadline: number): Promise<QueryResult<R>> {
-    if (this.#openReader && /^\s*(?:select|with)\b/iu.test(query.sql)) return executeWith<R>(this.#readerStatements(), query, deadline);
+    const isRead = /^\s*(?:select|with)\b/iu.test(query.sql);
+    if (isRead && this.#openReader) return executeWith<R>(this.#readerStatements(), query, deadline);
+    // SQLite refuses some of its settings within a transaction.
+    if (!isRead && !/^\s*pragma\b/iu.test(query.sql)) return this.#executeAlone<R>(query, deadline);
     await this.#turns.enter();
     try {
       // What others have not committed yet is not committed with it, unless nobody else could see it anyway.
@@ -101,6 +99,19 @@ class LibsqlDriver implements Driver {
       return await executeWith<R>(this.#written, query, deadline);
     } finally {
       this.#turns.leave();
+    }
+  }
+
+  async #executeAlone<R>(query: CompiledQuery, deadline: number): Promise<QueryResult<R>> {
+    const connection = new LibsqlConnection(this, deadline);
+    await this.beginTransaction(connection);
+    try {
+      const result = await connection.executeQuery<R>(query);
+      await this.commitTransaction(connection);
+      return result;
+    } catch (error) {
+      await this.rollbackTransaction(connection);
+      throw error;
     }
   }
 
@@ -134,23 +145,35 @@ class LibsqlDriver implements Driver {
   }
 
   /** Does nothing once it was handed over to be committed. After a full disk, for one, SQLite has rolled back already, and the others' parts with it. */
-  async rollbackTransaction(connection: LibsqlConnection): Promise<void> {
-    if (!connection.isWithin) return;
+  rollbackTransaction(connection: LibsqlConnection): Promise<void> {
+    if (!connection.isWithin) return Promise.resolve();
     const group = this.#group!;
-    const isLost = !this.#writer.inTransaction;
+    const isAlone = connection.isFirst || !this.#writer.inTransaction;
     try {
-      if (isLost || connection.isFirst) {
-        this.#group = undefined;
-        if (!isLost) await patiently(this.#deadline(), () => this.#writer.exec("rollback"));
-        group.fail(connection.failure);
-      } else {
-        this.#writer.exec("rollback to part");
-        this.#writer.exec("release part");
-      }
+      if (isAlone || !this.#takeBackPart()) this.#giveUp(group, connection.failure);
     } finally {
       connection.leave();
       this.#turns.leave();
     }
+    return Promise.resolve();
+  }
+
+  /** False when the part cannot be told from the others' any more. */
+  #takeBackPart(): boolean {
+    try {
+      this.#writer.exec("rollback to part");
+      this.#writer.exec("release part");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Nothing of it is kept. Should even that fail, SQLite does it when the connection is closed, and nobody was told otherwise. */
+  #giveUp(group: CommitGroup, reason: unknown): void {
+    this.#group = undefined;
+    group.fail(reason);
+    if (this.#writer.inTransaction) this.#writer.exec("rollback");
   }
 
   /**
@@ -202,8 +225,11 @@ class LibsqlDriver implements Driver {
       await patiently(this.#deadline(), () => this.#writer.exec("commit"));
       group.succeed();
     } catch (error) {
-      if (this.#writer.inTransaction) this.#writer.exec("rollback");
-      group.fail(error);
+      try {
+        this.#giveUp(group, error);
+      } catch {
+        // The next one to begin is told.
+      }
     }
   }
 
@@ -265,68 +291,4 @@ class LibsqlConnection implements DatabaseConnection {
   streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error("The session store does not stream rows.");
   }
-}
-
-async function executeWith<R>(statements: Statements, { sql, parameters }: CompiledQuery, deadline: number): Promise<QueryResult<R>> {
-  const statement = await patiently(deadline, () => statements.prepare(sql));
-  try {
-    if (statement.reader) return { rows: (await patiently(deadline, () => statement.all(parameters))) as R[] };
-    const { changes } = await patiently(deadline, () => statement.run(parameters));
-    return { rows: [], numAffectedRows: BigInt(changes) };
-  } catch (error) {
-    statements.forget(sql);
-    throw error;
-  }
-}
-
-/** Prepared once, used again; none once closed. */
-class Statements {
-  readonly #database: Database.Database;
-  readonly #prepared = new Map<string, Database.Statement>();
-  #isClosed = false;
-
-  constructor(database: Database.Database) {
-    this.#database = database;
-  }
-
-  prepare(sql: string): Database.Statement {
-    this.refuseIfClosed();
-    let statement = this.#prepared.get(sql);
-    if (statement === undefined) {
-      if (this.#prepared.size >= maxPrepared) this.#prepared.clear();
-      statement = this.#database.prepare(sql);
-      this.#prepared.set(sql, statement);
-    }
-    return statement;
-  }
-
-  forget(sql: string): void {
-    this.#prepared.delete(sql);
-  }
-
-  refuseIfClosed(): void {
-    if (this.#isClosed) throw new Error("The session database is closed.");
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#prepared.clear();
-  }
-}
-
-/** Tries at least once, and while a lock is held elsewhere, again until `deadline`. */
-async function patiently<T>(deadline: number, attempt: () => T): Promise<T> {
-  for (;;) {
-    try {
-      return attempt();
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > deadline) throw error;
-    }
-    await sleep(pauseMs);
-  }
-}
-
-function isBusy(error: unknown): boolean {
-  const code: unknown = (error as { code?: unknown } | null)?.code;
-  return typeof code === "string" && code.startsWith("SQLITE_BUSY");
 }

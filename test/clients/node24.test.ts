@@ -64,7 +64,13 @@ withNode24(
       const banner = await gateway.waitFor("Try it:");
       const url = /listens on (http:\/\/\S+)/.exec(banner)?.[1] ?? "";
 
-      stub.reply(askWeather, { text: "It is sunny." }, { text: "one two three", chunks: 4, gapMs: 10 }, { text: "Noted." }, { text: "You are Ada." });
+      stub.reply(
+        askWeather,
+        { text: "It is sunny." },
+        { text: "one two three", chunks: 4, gapMs: 10 },
+        { text: "Noted." },
+        { text: "You are Ada." },
+      );
       const client = await runProcess(node, [clientScript, `${url}/v1`, testToken], { env, cwd: home, timeoutMs: 20_000 });
       expect(client).toMatchObject({ code: 0, stderr: "" });
       expect(JSON.parse(client.stdout)).toEqual({

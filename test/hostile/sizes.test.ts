@@ -130,6 +130,7 @@ describe("a body", () => {
 describe("what there is to make of a body", () => {
   const message = '{"role":"user","content":"a"}';
   const tool = (n: number): string => `{"type":"function","function":{"name":"f${n}"}}`;
+  const deep = `${'{"a":'.repeat(1e5)}1${"}".repeat(1e5)}`;
   const many = (count: number, item: (n: number) => string): string => Array.from({ length: count }, (_, n) => item(n)).join();
 
   test.each([
@@ -150,6 +151,23 @@ describe("what there is to make of a body", () => {
     ["many values behind a text that ends in a backslash", withField(`"a":"\\\\","b":[${"1,".repeat(1e6)}1]`)],
   ])("is too much: %s", async (_what, body) => {
     expectError(await post(gateway, body), { ...invalidValue, param: null });
+  });
+
+  test.each([
+    ["a hundred thousand objects in each other in metadata", withField(`"metadata":${deep}`)],
+    [
+      "a hundred thousand in a tool's parameters",
+      withField(`"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":${deep}}}}]`),
+    ],
+    [
+      "a hundred thousand in the schema of the answer",
+      withField(`"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{"properties":${deep}}}}`),
+    ],
+  ])("is refused before anything goes down into it: %s", async (_what, body) => {
+    const asked = stub.requestCount;
+    const reply = await post(gateway, body);
+    expectError(reply, { status: 400, code: expect.stringMatching(/^invalid_/) as unknown as string });
+    expect(stub.requestCount).toBe(asked);
   });
 
   test("is little where a long text only looks like much", async () => {

@@ -5,6 +5,7 @@ import { mcpServerPath, startMcpGateway } from "../support/mcp.ts";
 import { say, type TestGateway } from "../support/gateway.ts";
 import { RpcClient } from "../support/rpc-client.ts";
 import { startStubUpstream, type StubUpstream } from "../support/stub-upstream.ts";
+import { expectIdle } from "./support/unharmed.ts";
 
 let stub: StubUpstream;
 let gateway: TestGateway;
@@ -12,7 +13,14 @@ let client: RpcClient;
 
 beforeAll(async () => {
   stub = await startStubUpstream();
-  gateway = await startMcpGateway(stub, { files: { command: process.execPath, args: [mcpServerPath] } });
+  gateway = await startMcpGateway(
+    stub,
+    { files: { command: process.execPath, args: [mcpServerPath] } },
+    {
+      allow: ["files__*"],
+      timeoutMs: 3_000,
+    },
+  );
   client = await RpcClient.connect(gateway.url);
 });
 
@@ -55,4 +63,12 @@ describe.each(Object.keys(faces))("%s", (face) => {
       expect(gateway.log().filter(({ level }) => Number(level) >= 50)).toEqual([]);
     },
   );
+
+  test("a tool that never ends is given up after its time, the model is told, and its answer arrives", async () => {
+    stub.reply({ toolCalls: [{ name: "files__hang", arguments: "{}" }] }, { text: "Without it." });
+    const [others, answer] = await Promise.all([gateway.get("/healthz"), faces[face]!()]);
+    expect([others.status, answer]).toEqual([200, "Without it."]);
+    expect(String(stub.requests.at(-1)!.body.messages.at(-1)!.content)).toMatch(/3000|time/i);
+    await expectIdle(gateway);
+  });
 });

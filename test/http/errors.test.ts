@@ -90,6 +90,16 @@ describe("x-request-id", () => {
     await gateway.get("/nowhere", { "x-request-id": "find-me.1" });
     expect(gateway.log().find((line) => line["requestId"] === "find-me.1")).toMatchObject({ status: 404, path: "/nowhere" });
   });
+
+  test("is in the log without what looks like a secret in an address that nobody knows", async () => {
+    const [secret, id] = ["sk-canary-0123456789abcdef", "pasted.1"];
+    for (const path of [`/${secret}`, `/v1/${secret}/chat/completions`, `/v1/nothing/${secret}`, `/v1/models;key=${secret}`]) {
+      expect((await gateway.get(path, { "x-request-id": id })).status).toBe(404);
+    }
+    const lines = gateway.log().filter((line) => line["requestId"] === id);
+    expect(lines.map((line) => line["path"])).toEqual(["/…", "/v1/…/chat/completions", "/v1/nothing/…", "/v1/…"]);
+    expect(gateway.logText()).not.toContain(secret);
+  });
 });
 
 interface BadBody {
