@@ -32,6 +32,7 @@ export async function sessionPath({ gateway, stub, proxy }: Subjects, effort: Ef
   const figures: { [name: string]: number } = {};
   const delays: [string, LoopDelay | undefined][] = [];
   const inSession = createConversations();
+  await warmUp(gateway.url, inSession, effort);
   for (const concurrency of [8, 64]) {
     const contenders = [
       { name: "gateway", server: gateway, question: inSession, isProbed: true },
@@ -53,6 +54,13 @@ export async function sessionPath({ gateway, stub, proxy }: Subjects, effort: Ef
   });
   const title = `(n) completion in a kept session, ${sessions} sessions of ${turns} turns, stub upstream, not streamed`;
   return { title, rows, targets, figures, loopDelay: worstDelay(delays) };
+}
+
+/** What a kept session takes besides is compiled before it is measured, as all else is. */
+async function warmUp(url: string, inSession: () => Question, { seconds }: Effort): Promise<void> {
+  const client = new Client(url, 8);
+  await client.load(inSession, { concurrency: 8, seconds: 5 * seconds }, isStubCompletion);
+  await client.close();
 }
 
 /** A gateway of its own: a collection that was asked for leaves another machine code behind. */

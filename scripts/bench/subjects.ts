@@ -27,10 +27,14 @@ export interface Subjects {
   readonly all: readonly ServerProcess[];
 }
 
+/** Gone with this process. */
+const folders = new Set<string>();
+process.once("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
 /** Makes a folder with the gateway's config in it; gone when this process is. */
 export function writeConfig(upstreamUrl: string, { maxConcurrent }: { maxConcurrent?: number } = {}): string {
   const folder = mkdtempSync(join(tmpdir(), "clawgate-bench-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  folders.add(folder);
   const agentOf = (model: string): object => ({ model: `stub/${model}` });
   const config = {
     gateway: { auth: { mode: "token", token }, http: { endpoints: { chatCompletions: { enabled: true } } } },
