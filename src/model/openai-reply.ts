@@ -126,7 +126,8 @@ export class ReplyDecoder {
   /** What came in one go is said in few words: an event costs more, all the way to the caller, than what is in it. */
   #say(type: "text_delta" | "reasoning_delta" | "refusal_delta", text: string): void {
     const last = this.events.at(-1);
-    if (last?.type === type && last.text.length + text.length <= maxJoinedLength) this.events[this.events.length - 1] = { type, text: last.text + text };
+    if (last?.type === type && last.text.length + text.length <= maxJoinedLength)
+      this.events[this.events.length - 1] = { type, text: last.text + text };
     else this.events.push({ type, text });
   }
 
