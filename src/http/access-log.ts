@@ -47,8 +47,12 @@ export function isAborted({ res }: Chain): boolean {
   return res.closed && !res.writableFinished;
 }
 
-/** Where there is nothing somebody may have pasted a secret: of an address that nobody knows what looks like one is left out. */
+/** Where there is nothing somebody may have pasted a secret. */
 function shown({ state }: Chain, text: string | undefined): string | undefined {
-  if ((state.route as Route | undefined) !== undefined) return text;
-  return text?.replace(/[^\s/.]{16,}/gu, (word) => (/\d/u.test(word) || word.length >= 32 ? "…" : word));
+  return (state.route as Route | undefined) === undefined && text !== undefined ? withoutSecrets(text) : text;
+}
+
+/** Of an address that nobody knows what looks like a secret is left out. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/[^\s/.]{16,}/gu, (word) => (/\d/u.test(word) || word.length >= 32 ? "…" : word));
 }

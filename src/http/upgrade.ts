@@ -8,6 +8,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { GatewayError } from "../domain/errors.ts";
+import { withoutSecrets } from "./access-log.ts";
 import { framingFault } from "./framing.ts";
 import { QuietMinute } from "./quiet-minute.ts";
 import { endWithError, type OnRefused } from "./server.ts";
@@ -30,7 +31,8 @@ export function routeUpgrades(server: Server, accept: AcceptUpgrade, { onRefused
     (error: GatewayError): void => {
       const { status } = endWithError(socket, error);
       onRefused(status, error.code);
-      const { code, message: reason } = error;
+      const { code } = error;
+      const reason = withoutSecrets(error.message);
       told.tell(code, (count) => log.warn({ code, reason, client: addressOf(req), count }, "websocket upgrade refused"));
     };
   const route = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {

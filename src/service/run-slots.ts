@@ -151,7 +151,7 @@ export class RunSlot {
    * `too_many_runs` after `maxWaitMs`, or with the reason of `signal`.
    */
   take(maxWaitMs: number): Promise<void> | undefined {
-    if (this.#state !== "waiting") return Promise.reject(this.signal.reason as Error);
+    if (this.#state !== "waiting") return held(Promise.reject(this.signal.reason as Error));
     this.#state = "asking";
     if (this.#host.ask(this)) {
       this.#begin();
@@ -161,10 +161,7 @@ export class RunSlot {
       this.refuse(tooManyRuns("The gateway was busy with other runs for too long. Try again later."));
     }, maxWaitMs);
     this.#timer.unref();
-    const taken = new Promise<void>((resolve, reject) => (this.#settle = { resolve, reject }));
-    // Whoever does not await it must not bring the process down.
-    taken.catch(() => undefined);
-    return taken;
+    return held(new Promise<void>((resolve, reject) => (this.#settle = { resolve, reject })));
   }
 
   /** It was this one's turn. */
@@ -204,4 +201,10 @@ export class RunSlot {
 
 function tooManyRuns(message: string): GatewayError {
   return new GatewayError("too_many_runs", message, { retryAfterMs });
+}
+
+/** Whoever awaits it late, or not at all, must not bring the process down. */
+function held(taken: Promise<void>): Promise<void> {
+  taken.catch(() => undefined);
+  return taken;
 }

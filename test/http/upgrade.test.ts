@@ -73,6 +73,17 @@ describe("a WebSocket", () => {
     expect(total(numbers, "clawgate_http_requests_total", labels("400", "invalid_value"))).toBe(1);
   });
 
+  test("that is refused is in the log without what looks like a secret in its address, and the asker reads it whole", async () => {
+    const other = await startGateway();
+    const raw = await connectRaw(other.url);
+    raw.send(`GET /ws/sk-canary-0123456789abcdef HTTP/1.1\r\nhost: x\r\n${handshake}\r\n`);
+    const message = "There is no WebSocket at /ws/sk-canary-0123456789abcdef. It is at /.";
+    expect(errorIn(await raw.reply())).toMatchObject({ code: "not_found", message });
+    const lines = other.log().filter(({ msg }) => msg === "websocket upgrade refused");
+    expect(lines.map(({ reason }) => reason)).toEqual(["There is no WebSocket at /ws/…. It is at /."]);
+    expect(other.logText()).not.toContain("canary");
+  });
+
   test("that is asked for behind another request waits for the reply to that", async () => {
     const raw = await connectRaw(gateway.url);
     const body = JSON.stringify(say("hi"));

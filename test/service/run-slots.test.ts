@@ -112,6 +112,28 @@ describe("whoever waits", () => {
   });
 });
 
+test("a refusal that is awaited late, or by nobody, is not an unhandled rejection", async () => {
+  const unhandled = jest.fn();
+  process.on("unhandledRejection", unhandled);
+  try {
+    const caller = new AbortController();
+    const runs = [come(of("main", "a")), come(of("main", "b"))];
+    const asking = slots.slotFor(of("main", "c"), caller.signal);
+    const lost = slots.slotFor(of("main", "d"), caller.signal);
+    for (const slot of [asking, lost]) slot.enter();
+    const waits = [asking.take(longMs)];
+    caller.abort(new Error("The client went away."));
+    waits.push(lost.take(longMs));
+    await settled();
+    await settled();
+    for (const wait of waits) await expect(wait).rejects.toThrow("The client went away.");
+    for (const run of runs) run.leave();
+    expect(unhandled).not.toHaveBeenCalled();
+  } finally {
+    process.off("unhandledRejection", unhandled);
+  }
+});
+
 describe("a slot that becomes free", () => {
   const order = async (groups: readonly (readonly [label: string, group: QueueGroup])[]): Promise<string[]> => {
     limitedTo({ maxConcurrent: 1, maxQueued: 100 });
