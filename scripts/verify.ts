@@ -27,6 +27,8 @@ interface Step {
   readonly needs?: string;
   /** What the step itself counted, read when it has ended; a step that broke off has counted nothing. */
   readonly countsIn?: (output: string) => Counts;
+  /** Takes one processor and a minute: it runs beside the next ones, until this one has ended, and is shown then. */
+  readonly isDoneBy?: string;
   /** What of it failed, to be run again alone; undefined when that would be most of it. */
   readonly failures?: () => Failures | undefined;
 }
@@ -60,7 +62,7 @@ const steps: readonly Step[] = [
   { script: "generate", args: ["--check"] },
   { script: "lint:contract" },
   { script: "contract:diff" },
-  { script: "lint:code" },
+  { script: "lint:code", isDoneBy: "build" },
   { script: "typecheck" },
   { script: "build" },
   { script: "test", args: ["--json", `--outputFile=${jestResultPath}`], countsIn: readJestCounts, failures: readJestFailures },
@@ -71,19 +73,26 @@ const steps: readonly Step[] = [
   { script: "regression", needs: "build", countsIn: readLastLine },
 ];
 
-/** Shows what the script prints while it runs; resolves with its exit code and what it wrote to stdout. */
-function runScript({ script, args = [] }: Step): Promise<{ code: number; output: string }> {
+interface Run {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** Shows what the script prints while it runs, unless it is quiet; resolves with its exit code and what it wrote to stdout. */
+function runScript({ script, args = [] }: Step, isQuiet = false): Promise<Run> {
   return new Promise((resolve) => {
     // The build has just been made: the script's own pre-script would make it again.
     const npmArgs = ["run", "--silent", "--ignore-scripts", script, "--", ...args];
     const env = { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" };
-    const child = spawn("npm", npmArgs, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn("npm", npmArgs, { cwd: root, env, stdio: ["ignore", "pipe", isQuiet ? "pipe" : "inherit"] });
     let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    const take = (text: string): void => {
       output += text;
       // Jest's JSON goes to its file.
-      process.stdout.write(text);
-    });
+      if (!isQuiet) process.stdout.write(text);
+    };
+    child.stdout!.setEncoding("utf8").on("data", take);
+    if (isQuiet) child.stderr!.setEncoding("utf8").on("data", take);
     child.once("error", ({ message }) => {
       console.log(message);
       resolve({ code: 1, output });
@@ -141,12 +150,25 @@ const add = ({ passed, failed, skipped }: Counts): void =>
   void (total = { passed: total.passed + passed, failed: total.failed + failed, skipped: total.skipped + skipped });
 const lines: string[] = [];
 
+const beside = new Map<Step, { readonly startedAt: number; readonly run: Promise<Run> }>();
 for (const step of steps) {
+  if (step.isDoneBy !== undefined) beside.set(step, { startedAt: performance.now(), run: runScript(step, true) });
+  else await report(step, performance.now(), () => runScript(step));
+  for (const [other, { startedAt, run }] of beside) {
+    if (other.isDoneBy !== step.script) continue;
+    await report(other, startedAt, async () => {
+      const done = await run;
+      process.stdout.write(done.output);
+      return done;
+    });
+  }
+}
+
+async function report(step: Step, startedAt: number, run: () => Promise<Run>): Promise<void> {
   const name = [step.script, ...(step.args ?? []).filter((arg) => !arg.includes(folder))].join(" ");
   console.log(`\n── ${name}`);
   const isPossible = step.needs === undefined || results.get(step.needs) === "passed";
-  const startedAt = performance.now();
-  const { code, output } = isPossible ? await runScript(step) : { code: 1, output: "" };
+  const { code, output } = isPossible ? await run() : { code: 1, output: "" };
   const firstCounts = countsOf(step, output);
   const isSteady = code === 0 && firstCounts.failed === 0;
   const isPassed = isSteady || (isPossible && (await passesAlone(step)));

@@ -215,8 +215,13 @@ async function driveProviders(): Promise<void> {
   for (const model of ["openclaw:main", "openclaw:claude", "openclaw:gemini"]) {
     for (const [how, words] of Object.entries(gossip)) {
       const both = (request: StubRequest): string => `No: ${words(request)} ${passing}`;
+      // Tried again, with pauses: one shape will do, unless there is time.
+      const isPatient = how === "plain" || process.env["HOSTILE_FULL"] === "1";
       const scripts: readonly ((request: StubRequest) => StubScript)[] = [
-        ...[400, 401, 404, 429, 500].map((status) => (request: StubRequest) => ({ status, message: both(request) })),
+        ...[400, 401, 404, ...(isPatient ? [429, 500] : [])].map((status) => (request: StubRequest) => ({
+          status,
+          message: both(request),
+        })),
         (request) => ({ status: 400, body: both(request) }),
         (request) => ({ status: 401, body: JSON.stringify(JSON.stringify({ error: both(request), headers: request.headers })) }),
         (request) => ({ status: 400, body: { error: { message: "x", code: both(request), param: both(request), type: both(request) } } }),
@@ -225,7 +230,11 @@ async function driveProviders(): Promise<void> {
           headers: { location: `http://127.0.0.1:1/?${encodeURIComponent(both(request))}` },
           body: both(request),
         }),
-        (request) => ({ status: 429, headers: { "retry-after": both(request), "x-request-id": both(request) }, body: both(request) }),
+        (request) => ({
+          status: isPatient ? 429 : 404,
+          headers: { "retry-after": both(request), "x-request-id": both(request) },
+          body: both(request),
+        }),
         (request) => ({
           status: 200,
           headers: { "content-type": `text/${words(request).replaceAll(/[^\x20-\x7e]/g, "")}` },
