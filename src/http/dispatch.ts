@@ -39,5 +39,6 @@ async function send(ctx: Chain, reply: Reply, { keepAliveMs }: ChatCompletionsCo
   // They may say the type more exactly.
   if (!res.hasHeader("content-type")) res.setHeader("Content-Type", `${reply.type}; charset=utf-8`);
   res.setHeader("Content-Length", Buffer.byteLength(body));
-  res.end(ctx.method === "HEAD" ? undefined : body);
+  // Ended, the reply to a caller that has left would count as one that was read.
+  if (!res.closed) res.end(ctx.method === "HEAD" ? undefined : body);
 }

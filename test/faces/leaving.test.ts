@@ -85,3 +85,16 @@ test("a caller that leaves while its compressed body is unpacked starts nothing 
   await expectFree("packed");
   expect(held.count - started).toBeLessThanOrEqual(2);
 });
+
+test("a caller that is gone before its reply is there has not been answered, says the log, though its run goes on", async () => {
+  const body = gzipSync(JSON.stringify(say("in the background")) + " ".repeat(15e6));
+  const socket = connect(Number(new URL(gateway.url).port), "127.0.0.1");
+  const more = { "content-encoding": "gzip", "x-openclaw-background": "true", "x-request-id": "gone-before-the-reply" };
+  socket.write(requestOf(body, more), () => socket.destroy());
+  const exchange = await held.next();
+  exchange.say("for nobody");
+  exchange.finish();
+  await gateway.program.runs.settled();
+  const line = gateway.log().find(({ requestId }) => requestId === "gone-before-the-reply");
+  expect(line).toMatchObject({ status: 202, aborted: true });
+});
