@@ -9,6 +9,22 @@ export interface Principal {
   readonly agents?: readonly string[];
   /** `<provider>/<model>`s it may name instead of an agent's own; undefined: all. */
   readonly models?: readonly string[];
+  /** What it may use up; undefined: as much as it likes. */
+  readonly limits?: TokenLimits;
+}
+
+/** Of all that one named token asks for, wherever it comes from. What is not there is not limited. */
+export interface TokenLimits {
+  /** Runs begun within 60 s. */
+  readonly requestsPerMinute?: number;
+  /** Tokens of models, those sent and those written, within 60 s. */
+  readonly tokensPerMinute?: number;
+  /** Runs at work at the same time. */
+  readonly maxConcurrentRuns?: number;
+  /** Tokens of models, those sent and those written, in one month of the calendar in UTC. */
+  readonly monthlyTokens?: number;
+  /** The same in money, in the unit of the models' prices. */
+  readonly monthlyBudget?: number;
 }
 
 export const mainPrincipal: Principal = Object.freeze({ name: "main", isMain: true });
