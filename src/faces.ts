@@ -30,6 +30,8 @@ import type { Telemetry } from "./telemetry/telemetry.ts";
 const farewellMs = 500;
 /** A guess at how long a restart takes. */
 const retryAfterMs = 5_000;
+/** Whoever asks whether to send requests here asks again in a few seconds, and does not wait as long as a database may take. */
+const readinessPatienceMs = 2_000;
 /** Of the WebSocket protocol: against the rules. */
 const closedForRights = 1008;
 
@@ -58,6 +60,7 @@ export class Faces {
   #open: OpenFaces | undefined;
   #isDraining = false;
   #closed: Promise<unknown> | undefined;
+  #checking: Promise<void> | undefined;
 
   constructor(parts: FacesParts) {
     this.#parts = parts;
@@ -149,8 +152,23 @@ export class Faces {
   }
 
   #checkReadiness(): Promise<void> {
-    if (!this.#isDraining) return this.#parts.store.check();
+    if (!this.#isDraining) return this.#checkStore();
     return Promise.reject(new GatewayError("draining", "The gateway is about to stop and takes nothing new.", { retryAfterMs }));
+  }
+
+  /** Of many who ask at the same time, one asks the database: those who ask of one that hangs must not take its connections. */
+  async #checkStore(): Promise<void> {
+    this.#checking ??= this.#parts.store.check().finally(() => (this.#checking = undefined));
+    const isOver = new AbortController();
+    const tooLate = sleep(readinessPatienceMs, undefined, { signal: isOver.signal }).then(() => {
+      throw new GatewayError("store_unavailable", "The session database does not answer.", { retryAfterMs });
+    });
+    try {
+      await Promise.race([this.#checking, tooLate]);
+    } finally {
+      isOver.abort();
+      tooLate.catch(() => undefined);
+    }
   }
 }
 

@@ -26,7 +26,10 @@ export async function runGateway({ config: configPath, port, bind, token }: Gate
   }
 }
 
-/** Whoever read the log may have gone, and the terminal with it: the gateway goes on, and holds only so much for nobody. */
+/**
+ * Whoever read the log may have gone, and the terminal with it: the gateway goes on, and holds only so much for nobody. One that
+ * is there and does not read a pipe stops the gateway as soon as the pipe is full, as with every program that writes to it.
+ */
 function logDestination(): DestinationStream {
   const lines = pino.destination({ dest: 2, sync: true, maxLength: maxHeldLog }).on("error", () => undefined);
   return process.stderr.isTTY ? { write: (line) => void lines.write(drawLine(line, process.stderr)) } : new GatheredLog(lines);

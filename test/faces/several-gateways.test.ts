@@ -254,6 +254,30 @@ const password = "hunter2";
       expect(troubled.logText()).not.toContain(password);
     });
 
+    test("it does not answer: readiness says so long before a request that needs it is given up", async () => {
+      const gateway = await startGateway(configOn(relay.url));
+      relay.hold();
+      const order: string[] = [];
+      const patient = gateway.get("/v1/sessions").then(async (response) => {
+        order.push("sessions");
+        expectError(await exchangeOf(response), unavailable);
+      });
+      const probes = Array.from({ length: 20 }, async () => {
+        const reply = await exchangeOf(await gateway.get("/readyz"));
+        order.push("readyz");
+        expectError(reply, unavailable);
+        expect(reply.headers["retry-after"]).toBe("5");
+      });
+      await Promise.all([patient, ...probes]);
+      expect(order.indexOf("sessions")).toBe(20);
+      await relay.mend();
+      await until(
+        async () => (await gateway.get("/readyz")).status,
+        (status) => status === 200,
+      );
+      await gateway.close();
+    });
+
     test("a run of a session that outlives the outage is kept, with what was said meanwhile", async () => {
       const gateway = await startGateway(configOn(relay.url));
       const streaming = gateway.chat(say("tell me", { stream: true }), inSession("outlived"));
