@@ -11,6 +11,7 @@ import { parse as parseJson } from "secure-json-parse";
 import { GatewayError } from "../domain/errors.ts";
 import { hasMoreValues } from "../domain/json-text.ts";
 import type { Chain, Step } from "./state.ts";
+import { Turnstile } from "./turnstile.ts";
 
 /** Fifteen for each of as many messages as the contract takes, or a thousand for each tool. */
 const maxValues = 250_000;
@@ -26,6 +27,7 @@ export function readBody(maxBytes: number): Step {
     urlencoded: false,
     multipart: false,
   });
+  const turnstile = new Turnstile();
   return async (ctx, next) => {
     if (ctx.state.route.hasBody) {
       refuseUnread(ctx, maxBytes);
@@ -37,6 +39,7 @@ export function readBody(maxBytes: number): Step {
       } catch (thrown) {
         throw toBodyError(thrown, maxBytes);
       }
+      await turnstile.pass();
       ctx.state.body = parseBody(Buffer.from((ctx.request.body as string | undefined) ?? "", "latin1"));
     }
     await next();
