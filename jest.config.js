@@ -7,5 +7,6 @@ export default {
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
   // Ten times what the longest of them takes: on a machine that is busy with other things slowness is no failure.
   testTimeout: 120_000,
-  maxWorkers: 2,
+  // Of two at work one waits half of its time, for processes and for silence.
+  maxWorkers: 3,
 };
