@@ -1648,7 +1648,7 @@ export interface components {
              * @description What was wrong, for programs.
              * @enum {string}
              */
-            code: "invalid_json" | "invalid_type" | "invalid_value" | "missing_required_parameter" | "unsupported_parameter" | "empty_array" | "context_length_exceeded" | "upstream_rejected" | "invalid_api_key" | "agent_not_allowed" | "model_not_allowed" | "model_not_found" | "not_found" | "endpoint_disabled" | "method_not_allowed" | "request_timeout" | "idempotency_conflict" | "run_aborted" | "request_too_large" | "unsupported_media_type" | "headers_too_large" | "too_many_failed_logins" | "session_busy" | "too_many_runs" | "upstream_rate_limited" | "internal_error" | "max_turns_exceeded" | "run_interrupted" | "upstream_error" | "tool_choice_unmet" | "response_format_mismatch" | "draining" | "store_unavailable" | "run_timeout" | "upstream_timeout";
+            code: "invalid_json" | "invalid_type" | "invalid_value" | "missing_required_parameter" | "unsupported_parameter" | "empty_array" | "context_length_exceeded" | "upstream_rejected" | "invalid_api_key" | "agent_not_allowed" | "model_not_allowed" | "model_not_found" | "not_found" | "endpoint_disabled" | "method_not_allowed" | "request_timeout" | "idempotency_conflict" | "run_aborted" | "request_too_large" | "unsupported_media_type" | "headers_too_large" | "too_many_failed_logins" | "session_busy" | "too_many_runs" | "rate_limit_exceeded" | "insufficient_quota" | "upstream_rate_limited" | "internal_error" | "max_turns_exceeded" | "run_interrupted" | "upstream_error" | "tool_choice_unmet" | "response_format_mismatch" | "draining" | "store_unavailable" | "run_timeout" | "upstream_timeout";
         };
     };
     responses: {
@@ -1660,6 +1660,12 @@ export interface components {
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                 [name: string]: unknown;
             };
             content: {
@@ -1730,6 +1736,12 @@ export interface components {
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                 [name: string]: unknown;
             };
             content: {
@@ -1857,6 +1869,12 @@ export interface components {
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                 [name: string]: unknown;
             };
             content: {
@@ -1885,7 +1903,10 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The address is locked out, or the session, the gateway or the language model's provider is busy. */
+        /**
+         * @description The address is locked out, the caller's token has used up what it may, or the session, the gateway or the language model's provider
+         *     is busy.
+         */
         ChatTooManyRequests: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1894,6 +1915,12 @@ export interface components {
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                 [name: string]: unknown;
             };
             content: {
@@ -1932,6 +1959,12 @@ export interface components {
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                 [name: string]: unknown;
             };
             content: {
@@ -1946,6 +1979,12 @@ export interface components {
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                 [name: string]: unknown;
             };
             content: {
@@ -1990,6 +2029,12 @@ export interface components {
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                 [name: string]: unknown;
             };
             content: {
@@ -2004,6 +2049,12 @@ export interface components {
                 "x-openclaw-run-id": components["headers"]["FailedRunId"];
                 "x-should-retry": components["headers"]["ShouldRetry"];
                 "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                 [name: string]: unknown;
             };
             content: {
@@ -2092,6 +2143,18 @@ export interface components {
         RunId: string;
         /** @description The run that failed; its log lines carry the same id. Absent when none had begun. */
         FailedRunId: string;
+        /** @description How many runs the caller's token may begin in a minute. Absent when that is not limited. */
+        RateLimitRequests: string;
+        /** @description How many of them are left. */
+        RateLimitRemainingRequests: string;
+        /** @description When all of them are there again, as `120ms`, `59s` or `1m0s`. */
+        RateLimitResetRequests: string;
+        /** @description How many tokens the caller's token may use in a minute. Absent when that is not limited. */
+        RateLimitTokens: string;
+        /** @description How many of them are left, with what this request sends taken off by an estimate. */
+        RateLimitRemainingTokens: string;
+        /** @description When all of them are there again, as `120ms`, `59s` or `1m0s`. */
+        RateLimitResetTokens: string;
         /**
          * @description Where the run can be looked up.
          * @example /v1/runs/5f0c7d1e9a344b6f8a52c1d0e7b3f946
@@ -2257,6 +2320,12 @@ export interface operations {
                     "x-openclaw-session-key": components["headers"]["SessionKey"];
                     "x-openclaw-run-id": components["headers"]["RunId"];
                     "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                    "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                    "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                    "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                     "cache-control": components["headers"]["StreamCacheControl"];
                     "x-accel-buffering": components["headers"]["StreamBuffering"];
                     [name: string]: unknown;
@@ -2278,6 +2347,12 @@ export interface operations {
                     "x-openclaw-run-id": components["headers"]["RunId"];
                     location: components["headers"]["RunLocation"];
                     "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    "x-ratelimit-limit-requests": components["headers"]["RateLimitRequests"];
+                    "x-ratelimit-remaining-requests": components["headers"]["RateLimitRemainingRequests"];
+                    "x-ratelimit-reset-requests": components["headers"]["RateLimitResetRequests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["RateLimitTokens"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["RateLimitRemainingTokens"];
+                    "x-ratelimit-reset-tokens": components["headers"]["RateLimitResetTokens"];
                     [name: string]: unknown;
                 };
                 content: {
