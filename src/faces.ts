@@ -11,7 +11,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { contractPath, docsPagePath, packageVersion, rpcContractPath } from "./config/package.ts";
 import { GatewayError } from "./domain/errors.ts";
+import type { Principal } from "./domain/principal.ts";
 import type { SessionStore } from "./domain/session.ts";
+import type { StoredToken } from "./domain/token.ts";
+import type { WindowCounters } from "./domain/token-account.ts";
 import type { Generation } from "./generation.ts";
 import type { ClientAddress } from "./http/client-address.ts";
 import type { HttpFace } from "./http/face.ts";
@@ -23,6 +26,9 @@ import { KeptCompletions } from "./service/kept-completions.ts";
 import { RunDirectory } from "./service/run-directory.ts";
 import type { RunFeed } from "./service/run-feed.ts";
 import type { RunHistory } from "./service/run-history.ts";
+import type { RunRegistry } from "./service/run-registry.ts";
+import { TokenWatch } from "./service/token-watch.ts";
+import type { MetricSeries, WorkerMetrics } from "./telemetry/gathered-metrics.ts";
 import type { ConfigFileState } from "./telemetry/gauges.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
@@ -34,15 +40,23 @@ const retryAfterMs = 5_000;
 const readinessPatienceMs = 2_000;
 /** Of the WebSocket protocol: against the rules. */
 const closedForRights = 1008;
+const rightsAreOver = "the token is no longer valid";
+
+export type { GatheredMetrics, MetricSeries, WorkerMetrics } from "./telemetry/gathered-metrics.ts";
 
 export interface FacesParts {
   readonly store: SessionStore;
   readonly history: RunHistory;
+  readonly registry: RunRegistry;
   readonly feed: RunFeed;
+  /** Of failed logins. */
+  readonly counters: WindowCounters;
   readonly log: Logger;
   readonly rpcLimits: Partial<RpcLimits>;
   /** How what the file says stands to what holds. */
   readonly configFile: () => ConfigFileState;
+  /** Undefined: no other process listens on the same port. */
+  readonly workers: WorkerMetrics | undefined;
 }
 
 interface OpenFaces {
@@ -58,6 +72,9 @@ export class Faces {
   readonly #runDirectory: RunDirectory;
   readonly #keptCompletions: KeptCompletions;
   #open: OpenFaces | undefined;
+  readonly #tokens: TokenWatch;
+  /** Names in the config and in the store, of which the log has said so. */
+  readonly #shadowed = new Set<string>();
   #isDraining = false;
   #closed: Promise<unknown> | undefined;
   #checking: Promise<void> | undefined;
@@ -66,11 +83,12 @@ export class Faces {
     this.#parts = parts;
     this.#runDirectory = new RunDirectory(parts.history);
     this.#keptCompletions = new KeptCompletions(parts);
+    this.#tokens = new TokenWatch(parts.store.tokens, (tokens) => this.#setStored(tokens));
   }
 
   /** Resolves with the base URL when connections are accepted. */
   async listen(first: Generation): Promise<string> {
-    const { log, feed, rpcLimits, configFile } = this.#parts;
+    const { log, feed, counters, rpcLimits, configFile, workers } = this.#parts;
     // One after the other: Jest's module loader cannot link graphs that overlap at the same time.
     const { openHttpFace } = await import("./http/face.ts");
     const { clientAddressBehind } = await import("./http/client-address.ts");
@@ -78,10 +96,10 @@ export class Faces {
     const { AuthService } = await import("./service/auth-service.ts");
     const { Telemetry } = await import("./telemetry/telemetry.ts");
     const { gateway } = first.config;
-    const auth = new AuthService(gateway.auth);
+    const auth = new AuthService(gateway.auth, Date.now, counters);
     const contractDocument = await readJson<{ [key: string]: unknown }>(contractPath);
     const connections = (): number => this.#open?.rpc.connections ?? 0;
-    const telemetry = await Telemetry.open(feed, first, { connections, configFile, version: packageVersion });
+    const telemetry = await Telemetry.open(feed, first, { connections, configFile, version: packageVersion, workers });
     const setup = this.#setupOf(first);
     const metrics = () => telemetry.metrics();
     const http = await openHttpFace({ contractDocument, docsPagePath, metrics, auth, observer: telemetry, log }, setup);
@@ -97,6 +115,8 @@ export class Faces {
     });
     http.passUpgrades((req, socket, head, refuse) => rpc.accept(req, socket, head, refuse));
     this.#open = { http, rpc, auth, telemetry, addressBehind: clientAddressBehind };
+    // Where everybody is let in there is nothing to compare with.
+    if (gateway.auth.mode !== "none") await this.#tokens.start();
     http.server.listen(gateway.port, gateway.host);
     await once(http.server, "listening");
     return urlOf(http.server);
@@ -111,7 +131,34 @@ export class Faces {
     telemetry.configure(next);
     http.configure(setup);
     rpc.configure({ ...setup, addressOf: addressBehind(setup.config.trustedProxies) });
-    rpc.closeWhere((principal) => !auth.stillHolds(principal), closedForRights, "the token is no longer valid");
+    rpc.closeWhere((principal) => !auth.stillHolds(principal), closedForRights, rightsAreOver);
+    this.#parts.registry.restore((owner) => auth.knows(owner));
+    this.#sayShadowed(auth);
+  }
+
+  /** Whoever calls with a secret that is no more is cut off, and whoever has none any more has its runs cancelled. */
+  #setStored(tokens: readonly StoredToken[]): void {
+    if (!this.#open) return;
+    const { http, rpc, auth } = this.#open;
+    const gone = auth.setStored(tokens);
+    const isGone = (principal: Principal): boolean => gone.has(principal);
+    this.#parts.registry.restore((owner) => auth.knows(owner));
+    for (const { name } of gone) if (!auth.knows(name)) this.#parts.registry.revoke(name);
+    http.cutWhere(isGone);
+    rpc.closeWhere(isGone, closedForRights, rightsAreOver);
+    this.#sayShadowed(auth);
+  }
+
+  #sayShadowed({ shadowed }: AuthService): void {
+    for (const name of shadowed.filter((one) => !this.#shadowed.has(one))) {
+      this.#shadowed.add(name);
+      this.#parts.log.warn({ token: name }, "a stored token is not used: gateway.auth.tokens has one of that name");
+    }
+  }
+
+  /** What this process counts. Nothing before it listens. */
+  async metricSeries(): Promise<readonly MetricSeries[]> {
+    return this.#open ? this.#open.telemetry.series() : [];
   }
 
   /** Says that it is not ready for anything new, and goes on answering. */
@@ -130,6 +177,7 @@ export class Faces {
   async close(): Promise<void> {
     if (!this.#open) return;
     const { http, rpc, telemetry } = this.#open;
+    await this.#tokens.stop();
     await rpc.drain();
     http.server.closeIdleConnections();
     await Promise.race([this.#closed, sleep(farewellMs, undefined, { ref: false })]);

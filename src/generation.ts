@@ -32,6 +32,7 @@ import { RunService } from "./service/run-service.ts";
 import type { RunSlots } from "./service/run-slots.ts";
 import { SessionService } from "./service/session-service.ts";
 import { SessionTurns } from "./service/session-turns.ts";
+import type { TokenLimiter } from "./service/token-limits.ts";
 
 /** What all generations of a program have in common. */
 export interface Shared {
@@ -41,6 +42,7 @@ export interface Shared {
   readonly registry: RunRegistry;
   readonly repeated: RepeatedRuns;
   readonly feed: RunFeed;
+  readonly limits: TokenLimiter;
   readonly schemas: SchemaChecker;
   readonly pool: ProviderPool;
   readonly toolServers: McpServerPool;
@@ -66,7 +68,7 @@ export class Generation {
 
   /** Takes over from `previous`, which must not be closed yet, what is made from the same configuration. */
   constructor(config: Config, shared: Shared, previous?: Generation) {
-    const { store, lanes, slots, registry, repeated, feed, schemas, pool, toolServers, log } = shared;
+    const { store, lanes, slots, registry, repeated, feed, limits, schemas, pool, toolServers, log } = shared;
     this.config = config;
     this.agents = new AgentDirectory(config.agents);
     const { attachments } = config.gateway.chatCompletions;
@@ -92,6 +94,7 @@ export class Generation {
         queue: new RunQueue({ lanes, slots, store, maxWaitMs, log }),
         sessions,
       }),
+      limits,
       registry,
       repeated,
       feed,

@@ -9,7 +9,8 @@ import type { Logger } from "pino";
 import type { Config } from "./config/config.ts";
 import { packageVersion } from "./config/package.ts";
 import type { ModelCatalog } from "./domain/model.ts";
-import { Faces } from "./faces.ts";
+import type { StoredToken } from "./domain/token.ts";
+import { Faces, type MetricSeries, type WorkerMetrics } from "./faces.ts";
 import { Generation, type Shared } from "./generation.ts";
 import { ProviderPool } from "./model/provider-pool.ts";
 import type { RpcLimits } from "./rpc/limits.ts";
@@ -26,11 +27,14 @@ import { RunHistory } from "./service/run-history.ts";
 import { RunRegistry } from "./service/run-registry.ts";
 import type { RunService } from "./service/run-service.ts";
 import { RunSlots } from "./service/run-slots.ts";
+import { TokenLimiter } from "./service/token-limits.ts";
+import { WindowCounts } from "./service/window-counts.ts";
 import { deferSessionStore } from "./store/deferred-session-store.ts";
 
 /** How long `close` waits for runs that do not react to their abort. */
 const settleTimeoutMs = 5_000;
 
+export type { GatheredMetrics, MetricSeries, WorkerMetrics } from "./faces.ts";
 export type { ToolServerReport } from "./runtime/mcp-servers.ts";
 
 export interface Program {
@@ -41,6 +45,8 @@ export interface Program {
   readonly models: ModelCatalog;
   /** Resolves when sessions can be kept; opens their database if need be. Rejects with `store_unavailable`. */
   checkStore(): Promise<void>;
+  /** Tokens beside those of the config; opens their database if need be. Rejects with `store_unavailable`. */
+  storedTokens(): Promise<readonly StoredToken[]>;
   /** Connects to the MCP servers that agents have tools of, and says what became of each. Never rejects. */
   checkToolServers(): Promise<readonly ToolServerReport[]>;
   /** Opens the store and starts the faces of the network; resolves with its base URL when it accepts connections. */
@@ -49,6 +55,8 @@ export interface Program {
   apply(config: Config): Applied;
   /** What the config file says cannot be used, until the next `apply`: whoever watches the gateway is told. */
   refuseConfig(): void;
+  /** What this process counts, for whoever gathers it of several. */
+  metricSeries(): Promise<readonly MetricSeries[]>;
   /** Takes no more runs, and waits for those at work as long as `gateway.shutdownGraceMs` allows. */
   drain(): Promise<void>;
   /** Stops accepting, ends every run, closes every connection, provider pool and the store. */
@@ -63,9 +71,11 @@ export interface Applied {
   readonly unchanged: readonly string[];
 }
 
-/** Other limits of the WebSocket face than the usual ones, for tests. */
 export interface ProgramOptions {
+  /** Others of the WebSocket face than the usual ones, for tests. */
   readonly rpcLimits?: Partial<RpcLimits>;
+  /** Where this process is one of several on one port: its metrics are those of all. */
+  readonly workers?: WorkerMetrics;
 }
 
 export function openProgram(config: Config, log: Logger, options: ProgramOptions = {}): Program {
@@ -84,12 +94,13 @@ class OpenProgram implements Program {
   readonly #generations = new Set<Generation>();
   #isStopping = false;
 
-  constructor(config: Config, log: Logger, { rpcLimits = {} }: ProgramOptions) {
+  constructor(config: Config, log: Logger, { rpcLimits = {}, workers }: ProgramOptions) {
     const store = deferSessionStore(config.session);
     const registry = new RunRegistry();
     store.runs.onCancelRequested((id) => registry.findLive(id)?.abort("cancel"));
     const history = new RunHistory(registry, store.runs);
     const feed = new RunFeed();
+    const counters = new WindowCounts(() => store.counters());
     this.#shared = {
       store,
       lanes: new Lanes(config.session),
@@ -97,6 +108,7 @@ class OpenProgram implements Program {
       registry,
       repeated: new RepeatedRuns(history),
       feed,
+      limits: new TokenLimiter({ accounts: store.accounts, counters, log }),
       schemas: new SchemaChecker(),
       pool: new ProviderPool(),
       toolServers: new McpServerPool({ clientVersion: packageVersion, log }),
@@ -106,12 +118,13 @@ class OpenProgram implements Program {
     this.#current = new Generation(config, this.#shared);
     this.#generations.add(this.#current);
     const { turns } = this.#current;
-    this.#retention = new Retention({ catalog: store.catalog, runs: store.runs, turns, limits: config.session.retention, log });
+    const { catalog, runs, accounts } = store;
+    this.#retention = new Retention({ catalog, runs, accounts, turns, limits: config.session.retention, log });
     const configFile = () => ({
       isUsable: this.#isFileUsable,
       needsRestart: restartKeysOf(this.config, this.#wanted, this.config).length > 0,
     });
-    this.#faces = new Faces({ store, history, feed, log, rpcLimits, configFile });
+    this.#faces = new Faces({ store, history, registry, feed, counters, log, rpcLimits, configFile, workers });
   }
 
   get config(): Config {
@@ -136,6 +149,10 @@ class OpenProgram implements Program {
 
   checkStore(): Promise<void> {
     return this.#shared.store.check();
+  }
+
+  storedTokens(): Promise<readonly StoredToken[]> {
+    return this.#shared.store.tokens.list();
   }
 
   checkToolServers(): Promise<readonly ToolServerReport[]> {
@@ -171,6 +188,10 @@ class OpenProgram implements Program {
 
   refuseConfig(): void {
     this.#isFileUsable = false;
+  }
+
+  metricSeries(): Promise<readonly MetricSeries[]> {
+    return this.#faces.metricSeries();
   }
 
   async drain(): Promise<void> {

@@ -75,11 +75,12 @@ const rules: { readonly [room: string]: { readonly values: readonly string[]; re
   http: { values: ["domain", "service"], types: ["config", "generated"] },
   telemetry: { values: ["domain"], types: ["config", "http", "service"] },
   rpc: { values: ["domain", "service"], types: ["config", "generated"] },
-  cli: { values: ["domain", "service", "config", "program.ts", "session-desk.ts"], types: ["generated"] },
+  cli: { values: ["domain", "service", "config", "program.ts", "session-desk.ts", "store-desk.ts"], types: ["generated"] },
   "generation.ts": { values: ["config", "domain", "model", "runtime", "service"] },
   "faces.ts": { values: ["config", "domain", "http", "rpc", "service", "telemetry"], types: ["generation.ts"] },
   "program.ts": { values: ["config", "domain", "faces.ts", "generation.ts", "model", "rpc", "runtime", "service", "store"] },
-  "session-desk.ts": { values: ["service", "store"], types: ["config"] },
+  "session-desk.ts": { values: ["service", "store"], types: ["config", "domain"] },
+  "store-desk.ts": { values: ["store"] },
   "main.ts": { values: ["cli"] },
 };
 

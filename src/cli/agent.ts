@@ -19,7 +19,7 @@ export async function runAgent(flags: AgentFlags): Promise<number> {
     exitCode = stoppedBy[signal];
     stop.abort();
   };
-  const off = onStopSignal(stopFor, ["SIGINT", "SIGTERM", "SIGHUP"]);
+  const off = onStopSignal(stopFor, { signals: ["SIGINT", "SIGTERM", "SIGHUP"] });
   const giveUp = (): void => {
     exitCode = exitCodes.timedOut;
     stop.abort();

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { packageVersion } from "../config/package.ts";
+import { configFlag, configHelp, type End, teach } from "./command-help.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type {
   AgentFlags,
@@ -17,6 +18,8 @@ import type {
   SessionsRemovalFlags,
   SessionsShowFlags,
 } from "./flags.ts";
+import { addStore } from "./store-commands.ts";
+import { addTokens } from "./token-commands.ts";
 
 /** Resolves with the exit code of the process; prints every error itself. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -38,6 +41,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addGateway(program, end);
   addAgent(program, end);
   addSessions(program, end);
+  addTokens(program, end);
+  addStore(program, end);
   addLists(program, end);
   addHealth(program, end);
   addConfig(program, end);
@@ -52,11 +57,6 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Told the exit code by the command that ran. */
-type End = (exitCode: number) => void;
-
-const configFlag = "--config <file>";
-const configHelp = "config file (JSON5); default: OPENCLAW_CONFIG_PATH, then ~/.openclaw/openclaw.json";
 const jsonLines = "print one JSON object instead of lines";
 
 /** For commands that work through a gateway when there is one. */
@@ -91,11 +91,13 @@ function addGateway(program: Command, end: End): void {
     .option("--port <number>", "port to listen on; default 18789", toPort)
     .addOption(new Option("--bind <where>", "where to listen; default loopback").choices(["loopback", "lan", "auto", "custom"]))
     .option("--token <secret>", "the token that callers must send")
+    .option("--workers <number>", "as many processes on the one port; more than 1 need a Postgres database", toWorkers)
     .action(async (flags: GatewayFlags) => end(await (await import("./gateway.ts")).runGateway(flags)));
   teach(command, [
     ["clawgate gateway", ""],
     ["clawgate gateway --port 0", "any free port; the greeting says which"],
     ["OPENCLAW_GATEWAY_TOKEN=… clawgate gateway --bind lan", "for other machines too"],
+    ["clawgate gateway --workers 4", "a process for each of four cores"],
   ]);
 }
 
@@ -235,18 +237,22 @@ function addDoctor(program: Command, end: End): void {
   ]);
 }
 
-/** Examples under the help text: a command line each, and what it is for where that is not plain. */
-function teach(command: Command, examples: readonly (readonly [line: string, purpose: string])[]): void {
-  const width = Math.max(...examples.filter(([, purpose]) => purpose !== "").map(([line]) => line.length), 0);
-  const lines = examples.map(([line, purpose]) => `  ${purpose === "" ? line : `${line.padEnd(width)}  # ${purpose}`}`);
-  command.addHelpText("after", `\n${lines.length === 1 ? "Example" : "Examples"}:\n${lines.join("\n")}`);
-}
-
 function toPort(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError("A port is a whole number from 0 to 65535.");
   return port;
 }
+
+function toWorkers(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > maxWorkers) {
+    throw new InvalidArgumentError(`It is a whole number from 1 to ${maxWorkers}.`);
+  }
+  return count;
+}
+
+/** More than a machine of today has cores for; whoever writes more has mistaken something for it. */
+const maxWorkers = 64;
 
 function toCount(text: string): number {
   const count = Number(text);

@@ -25,6 +25,7 @@ export interface GatewayFlags extends ConfigFlags {
   readonly port?: number;
   readonly bind?: string;
   readonly token?: string;
+  readonly workers?: number;
 }
 
 export interface AgentFlags extends AccessFlags {
@@ -54,4 +55,24 @@ export interface SessionsRemovalFlags extends AccessFlags {
 
 export interface SessionsExportFlags extends AccessFlags {
   readonly agent?: string;
+}
+
+/** Of `export` and `import`. */
+export interface StoreFlags extends ConfigFlags {
+  readonly database?: string;
+}
+
+export interface TokensFlags extends ConfigFlags {
+  readonly json?: boolean;
+}
+
+export interface TokensAddFlags extends TokensFlags {
+  readonly agents?: readonly string[];
+  readonly models?: readonly string[];
+  readonly expires?: string;
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
+  readonly maxConcurrentRuns?: number;
+  readonly monthlyTokens?: number;
+  readonly monthlyBudget?: number;
 }

@@ -6,26 +6,33 @@
  */
 import type { DestinationStream } from "pino";
 
-/** Characters. A turn that says more writes more than once. */
-const maxHeld = 64 * 1024;
+/** A turn that says more writes more than once. */
+const maxHeldBytes = 64 * 1024;
 
 export class GatheredLog implements DestinationStream {
   readonly #destination: DestinationStream;
+  readonly #maxBytes: number;
   #held = "";
+  #heldBytes = 0;
   readonly #flush = (): void => {
     const held = this.#held;
     this.#held = "";
+    this.#heldBytes = 0;
     if (held !== "") this.#destination.write(held);
   };
 
-  constructor(destination: DestinationStream) {
+  /** Only a single line that is longer is written in more than `maxBytes`. */
+  constructor(destination: DestinationStream, maxBytes = maxHeldBytes) {
     this.#destination = destination;
+    this.#maxBytes = maxBytes;
     process.once("exit", this.#flush);
   }
 
   write(line: string): void {
+    const bytes = Buffer.byteLength(line);
+    if (this.#heldBytes + bytes > this.#maxBytes) this.#flush();
     if (this.#held === "") setImmediate(this.#flush);
     this.#held += line;
-    if (this.#held.length > maxHeld) this.#flush();
+    this.#heldBytes += bytes;
   }
 }

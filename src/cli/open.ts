@@ -2,7 +2,7 @@
 import type { DestinationStream, Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { LoadOptions } from "../config/load.ts";
-import type { Program } from "../program.ts";
+import type { Program, ProgramOptions } from "../program.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { escapeUnseen } from "./log-line.ts";
 
@@ -29,17 +29,28 @@ export async function readConfig(options: LoadOptions): Promise<Config | number>
   }
 }
 
+interface OpenOptions extends ProgramOptions {
+  /** Stands in each line of the log. */
+  readonly inLog?: { readonly [name: string]: unknown };
+}
+
 /** Without a destination nothing is logged. */
-export async function openWith(config: Config, destination: DestinationStream | undefined): Promise<Opened> {
-  const { pino } = await import("pino");
+export async function openWith(
+  config: Config,
+  destination: DestinationStream | undefined,
+  { inLog, ...options }: OpenOptions = {},
+): Promise<Opened> {
+  const log = await openLog(config, destination, inLog);
   const { openProgram } = await import("../program.ts");
-  const log = destination
-    ? pino(
-        { level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, hooks: { streamWrite: escapeUnseen } },
-        destination,
-      )
-    : pino({ level: "silent" });
-  return { program: openProgram(config, log), log };
+  return { program: openProgram(config, log, options), log };
+}
+
+/** As for `openWith`, for what needs no program. */
+export async function openLog(config: Config, destination: DestinationStream | undefined, inLog?: object): Promise<Logger> {
+  const { pino } = await import("pino");
+  if (destination === undefined) return pino({ level: "silent" });
+  const { isoTime } = pino.stdTimeFunctions;
+  return pino({ level: config.log.level, base: inLog ?? null, timestamp: isoTime, hooks: { streamWrite: escapeUnseen } }, destination);
 }
 
 /** `what happened: why: why`, for whoever stands before the terminal. */

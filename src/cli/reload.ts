@@ -11,9 +11,16 @@ import { locateConfig } from "../config/source.ts";
 import { watchConfig } from "../config/watch.ts";
 import type { Opened } from "./open.ts";
 
-/** `onSecret` is told of a secret that was made up now. Returns how to stop. */
-export function keepReloading(opened: Opened, options: LoadOptions, onSecret: (secret: string) => void): () => Promise<void> {
-  const reload = new Reload(opened, options, onSecret);
+export interface ReloadListener {
+  /** A secret was made up now. */
+  onSecret(secret: string): void;
+  /** Another config holds. */
+  onConfig(config: Config): void;
+}
+
+/** Returns how to stop. */
+export function keepReloading(opened: Opened, options: LoadOptions, listener: ReloadListener): () => Promise<void> {
+  const reload = new Reload(opened, options, listener);
   const onSignal = (): void => reload.ask();
   process.on("SIGHUP", onSignal);
   // Also where there is none yet: it may come.
@@ -29,7 +36,7 @@ class Reload {
   readonly path: string;
   readonly #opened: Opened;
   readonly #options: LoadOptions;
-  readonly #onSecret: (secret: string) => void;
+  readonly #listener: ReloadListener;
   /** The one that has not begun yet: it will see what there is then, for all who want it now. */
   #next: Promise<void> | undefined;
   #last = Promise.resolve();
@@ -40,12 +47,12 @@ class Reload {
   #isBroken = false;
   #warnings: readonly string[];
 
-  constructor(opened: Opened, options: LoadOptions, onSecret: (secret: string) => void) {
+  constructor(opened: Opened, options: LoadOptions, listener: ReloadListener) {
     const { path, warnings } = opened.program.config;
     this.path = locateConfig(options.configPath).path;
     this.#opened = opened;
     this.#options = options;
-    this.#onSecret = onSecret;
+    this.#listener = listener;
     this.#hadFile = path !== undefined;
     this.#warnings = warnings;
   }
@@ -102,6 +109,7 @@ class Reload {
     for (const key of unchanged) log.warn({ key }, "this change of the config needs a restart");
     for (const warning of config.warnings) if (!this.#warnings.includes(warning)) log.warn(warning);
     const line = { config: config.path };
+    if (changed.length > 0) this.#listener.onConfig(program.config);
     if (changed.length > 0) log.info({ ...line, changed }, "config applied");
     else if (this.#isBroken) log.info(line, "the config can be used again, and nothing in it has changed");
     else if (unchanged.length === 0) log[isAsked ? "info" : "debug"](line, "the config was read again, and nothing in it has changed");
@@ -110,7 +118,7 @@ class Reload {
     this.#isBroken = false;
     log.level = program.config.log.level;
     const { auth } = program.config.gateway;
-    if (auth.isGenerated && auth.secret !== undefined && auth.secret !== before.secret) this.#onSecret(auth.secret);
+    if (auth.isGenerated && auth.secret !== undefined && auth.secret !== before.secret) this.#listener.onSecret(auth.secret);
   }
 }
 

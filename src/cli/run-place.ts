@@ -1,7 +1,10 @@
 /** Where `clawgate agent` has its run: in the gateway, or in this process by the same service as every request of the gateway. */
 import type { DestinationStream } from "pino";
-import { mainPrincipal } from "../domain/principal.ts";
+import type { Config, NamedToken } from "../config/config.ts";
+import { mainPrincipal, type Principal } from "../domain/principal.ts";
 import type { Run } from "../domain/run.ts";
+import type { StoredToken } from "../domain/token.ts";
+import type { Program } from "../program.ts";
 import { principalNamed } from "../service/principals.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { AgentFlags } from "./flags.ts";
@@ -60,7 +63,7 @@ async function inThisProcess(
       program.runs.start(
         {
           // Whoever can read the config may act for everybody in it: no secret is asked for here.
-          principal: as === undefined ? mainPrincipal : principalNamed(config.gateway.auth.tokens, as, "--as"),
+          principal: as === undefined ? mainPrincipal : await principalAs(as, config, program),
           ...(agent === undefined ? {} : { agent: { value: agent, param: "--agent" } }),
           ...(sessionKey === undefined ? {} : { sessionKey: { value: sessionKey, param: "--session-key" } }),
           ...(model === undefined ? {} : { model: { value: model, param: "--model" } }),
@@ -73,4 +76,16 @@ async function inThisProcess(
       ),
     close: () => program.close(),
   };
+}
+
+/** The database is only asked for a name that the config does not have. */
+async function principalAs(name: string, { gateway: { auth } }: Config, program: Program): Promise<Principal> {
+  const isKnown = name === mainPrincipal.name || auth.mode === "none" || auth.tokens.some((token) => token.name === name);
+  const tokens = isKnown ? auth.tokens : [...auth.tokens, ...unshadowed(await program.storedTokens(), auth.tokens)];
+  return principalNamed(tokens, name, "--as");
+}
+
+function unshadowed(stored: readonly StoredToken[], configured: readonly NamedToken[]): readonly StoredToken[] {
+  const names = new Set(configured.map(({ name }) => name.toLowerCase()));
+  return stored.filter(({ name }) => !names.has(name.toLowerCase()));
 }

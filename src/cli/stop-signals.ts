@@ -17,8 +17,15 @@ export const stoppedBy: { readonly [Signal in StopSignal]: number } = {
 /** Of one Ctrl-C a process that npm started hears twice: from the terminal and from npm. */
 const echoMs = 300;
 
+interface StopOptions {
+  readonly signals?: readonly StopSignal[];
+  /** For whoever has other processes to end. It is called with each further signal. */
+  readonly endAtOnce?: (signal: StopSignal) => void;
+}
+
 /** `stop` is called once. Listens until what is returned is called: not before everything is closed. */
-export function onStopSignal(stop: (signal: StopSignal) => void, signals: readonly StopSignal[] = ["SIGINT", "SIGTERM"]): () => void {
+export function onStopSignal(stop: (signal: StopSignal) => void, options: StopOptions = {}): () => void {
+  const { signals = ["SIGINT", "SIGTERM"], endAtOnce = (signal) => process.exit(stoppedBy[signal]) } = options;
   let askedAt: number | undefined;
   const onSignal = (signal: StopSignal): void => {
     if (askedAt === undefined) {
@@ -26,7 +33,7 @@ export function onStopSignal(stop: (signal: StopSignal) => void, signals: readon
       stop(signal);
     } else if (performance.now() - askedAt > echoMs) {
       // What would have to be waited for is what did not end in time.
-      process.exit(stoppedBy[signal]);
+      endAtOnce(signal);
     }
   };
   for (const signal of signals) process.on(signal, onSignal);

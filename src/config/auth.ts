@@ -15,6 +15,8 @@ type AuthFile = ConfigFile["gateway"]["auth"];
 interface Surroundings {
   /** Only this machine can reach the gateway. */
   readonly isLoopback: boolean;
+  /** One that was made up before, if any. */
+  readonly madeUpSecret: string | undefined;
   readonly findings: Findings;
 }
 
@@ -28,6 +30,10 @@ export function resolveAuth(file: AuthFile, flag: string | undefined, env: NodeJ
 /** What a client is to send to a gateway that no config speaks of. */
 export function secretInEnvironment(env: NodeJS.ProcessEnv = process.env): string | undefined {
   return given(env[variables.token]) ?? given(env[variables.password]);
+}
+
+export function makeUpSecret(): string {
+  return randomBytes(32).toString("base64url");
 }
 
 type OwnSecret = Pick<AuthConfig, "mode" | "secret" | "isGenerated">;
@@ -50,7 +56,7 @@ function resolveOwnSecret(file: AuthFile, flag: string | undefined, env: NodeJS.
   if (secret !== undefined) return { mode, secret, isGenerated: false };
   // Whoever gave each caller a token of its own wants no other.
   if (mode === "token" && file.tokens.length > 0) return { mode, isGenerated: false };
-  if (mode === "token" && isLoopback) return { mode, secret: randomBytes(32).toString("base64url"), isGenerated: true };
+  if (mode === "token" && isLoopback) return { mode, secret: surroundings.madeUpSecret ?? makeUpSecret(), isGenerated: true };
   const place = `set gateway.auth.${mode} or ${variables[mode]}`;
   findings.error(
     `gateway.auth.${mode}`,

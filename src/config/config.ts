@@ -6,6 +6,7 @@
 import type { Agent, FetchLimits } from "../domain/agent.ts";
 import type { ImagePart } from "../domain/message.ts";
 import type { Price } from "../domain/model.ts";
+import type { TokenLimits } from "../domain/principal.ts";
 
 export interface Config {
   /** The file it was read from; undefined when there is none and everything is default. */
@@ -64,6 +65,8 @@ export interface NamedToken {
   readonly agents?: readonly string[];
   /** Those it may name instead of an agent's own; undefined: all. */
   readonly models?: readonly string[];
+  /** Undefined: none. */
+  readonly limits?: TokenLimits;
   /** ISO 8601 in UTC. From then on the token is refused. */
   readonly expiresAt?: string;
 }

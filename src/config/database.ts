@@ -11,6 +11,7 @@ import { given, toAbsolute, type ConfigSource } from "./source.ts";
 
 export function buildDatabase(
   file: ConfigFile["session"],
+  flag: string | undefined,
   source: ConfigSource,
   env: NodeJS.ProcessEnv,
   findings: Findings,
@@ -25,8 +26,17 @@ export function buildDatabase(
   if (inFile === undefined && inEnv !== undefined) checkServer(inEnv, (message) => findings.inputError("OPENCLAW_DATABASE_URL", message));
   else if (isUrl) checkServer(named, (message) => findings.error("session.database", message));
   const server = { poolSize, listenUrl };
+  if (flag !== undefined) return { database: readFlag(flag.trim(), env, findings), server };
   if (named === undefined) return { database: join(source.stateFolder, "clawgate.db"), server };
   return { database: named === ":memory:" || isUrl ? named : toAbsolute(named, env, source.folder), server };
+}
+
+/** Paths start from where the command is given. */
+function readFlag(flag: string, env: NodeJS.ProcessEnv, findings: Findings): string {
+  if (flag === "") findings.inputError("--database", "must name a file or a Postgres URL, but is empty.");
+  if (!looksLikeUrl(flag)) return flag === ":memory:" ? flag : toAbsolute(flag, env);
+  checkServer(flag, (message) => findings.inputError("--database", message));
+  return flag;
 }
 
 /** Of a loaded config. */

@@ -17,6 +17,8 @@ export interface GatewayOptions {
   readonly port?: number | undefined;
   readonly bind?: string | undefined;
   readonly token?: string | undefined;
+  /** Stands for the secret that is made up where none is configured: several processes need the same one. */
+  readonly madeUpSecret?: string | undefined;
 }
 
 type GatewayFile = ConfigFile["gateway"];
@@ -38,7 +40,7 @@ export function buildGateway(file: GatewayFile, options: GatewayOptions, env: No
   return {
     port: resolvePort(file.port, options.port, env, findings),
     host,
-    auth: resolveAuth(file.auth, options.token, env, { isLoopback: isLoopbackHost(host), findings }),
+    auth: resolveAuth(file.auth, options.token, env, { isLoopback: isLoopbackHost(host), madeUpSecret: options.madeUpSecret, findings }),
     chatCompletions: buildChatCompletions(file.http.endpoints.chatCompletions, findings),
     requestTimeoutMs: file.http.requestTimeoutMs,
     maxConnections: file.http.maxConnections,

@@ -12,7 +12,7 @@ import { deepFreeze } from "./freeze.ts";
 import { buildGateway, checkModelAliases, type GatewayOptions } from "./gateway.ts";
 import { buildMcpServers } from "./mcp.ts";
 import { llamaProviders } from "./llama-models.ts";
-import { checkTokenRights } from "./named-tokens.ts";
+import { checkBudgets, checkTokenRights } from "./named-tokens.ts";
 import { probeOllama, type OllamaProbe } from "./ollama.ts";
 import { buildProviders, checkModelRef, type Providers } from "./providers.ts";
 import { buildRetention } from "./retention.ts";
@@ -27,6 +27,8 @@ export { ConfigError } from "./config-error.ts";
 /** What the command line says. */
 export interface LoadOptions extends GatewayOptions {
   readonly configPath?: string | undefined;
+  /** Instead of the one that file and environment name. */
+  readonly database?: string | undefined;
 }
 
 export async function loadConfig(
@@ -49,15 +51,17 @@ export async function loadConfig(
   const ids = drafts.map((agent) => agent.id);
   checkModelAliases(gateway.chatCompletions.modelAliases, ids, about("gateway", "agents"));
   const tokens = checkTokenRights(gateway.auth.tokens, ids, providers, about("gateway", "agents", "models"));
-  const session = buildSession(file.session, source, env, about("session"));
+  const session = buildSession(file.session, options.database, source, env, about("session"));
   throwIfBroken(findings);
 
   const defaultModel = await defaultModelFor(drafts, providers, env, { probe, findings });
   throwIfBroken(findings);
+  const agents = drafts.map((agent) => ({ ...agent, model: agent.model ?? defaultModel?.ref ?? "" }));
+  checkBudgets(tokens, agents, providers, findings);
   return deepFreeze({
     path: source.path,
     gateway: { ...gateway, auth: { ...gateway.auth, tokens } },
-    agents: drafts.map((agent) => ({ ...agent, model: agent.model ?? defaultModel?.ref ?? "" })),
+    agents,
     providers: [
       ...providers.usable,
       ...llamaProviders(
@@ -119,10 +123,16 @@ async function defaultModelFor(
   return chosen;
 }
 
-function buildSession(file: ConfigFile["session"], source: ConfigSource, env: NodeJS.ProcessEnv, findings: Findings): SessionConfig {
+function buildSession(
+  file: ConfigFile["session"],
+  flag: string | undefined,
+  source: ConfigSource,
+  env: NodeJS.ProcessEnv,
+  findings: Findings,
+): SessionConfig {
   const { maxQueued, maxWaitMs } = file;
   const retention = buildRetention(file.maintenance, findings);
-  return { ...buildDatabase(file, source, env, findings), maxQueued, maxWaitMs, retention };
+  return { ...buildDatabase(file, flag, source, env, findings), maxQueued, maxWaitMs, retention };
 }
 
 function throwIfBroken(findings: Findings): void {

@@ -4,6 +4,9 @@
  * Deliberately absent: comparing them with what callers send, and what a token's holder may do.
  */
 import { createHash } from "node:crypto";
+import type { Agent } from "../domain/agent.ts";
+import type { Price } from "../domain/model.ts";
+import type { TokenLimits } from "../domain/principal.ts";
 import type { ConfigPath, Findings } from "./config-error.ts";
 import type { AuthConfig, NamedToken } from "./config.ts";
 import { suggest } from "./nearest.ts";
@@ -25,7 +28,7 @@ export function readTokens(
   }
   const holders = new Map(secret === undefined ? [] : [[sha256(secret), "gateway itself"]]);
   const names = new Set<string>();
-  return file.map(({ name, token, sha256: given, agents, models, expiresAt }, index) => {
+  return file.map(({ name, token, sha256: given, agents, models, limits, expiresAt }, index) => {
     const path = [...section, index];
     checkName(name, names, [...path, "name"], findings);
     const hash = given?.toLowerCase() ?? sha256(token?.trim() ?? "");
@@ -38,6 +41,7 @@ export function readTokens(
       sha256: hash,
       ...(agents ? { agents: agents.map((id) => id.trim().toLowerCase()) } : {}),
       ...(models ? { models: models.map((ref) => ref.trim()) } : {}),
+      ...(limits ? { limits: onlyGiven(limits) } : {}),
       ...(end ? { expiresAt: end.toISOString() } : {}),
     };
   });
@@ -62,6 +66,40 @@ export function checkTokenRights(
     });
     return { ...token, ...(models ? { models } : {}) };
   });
+}
+
+type LimitsFile = NonNullable<TokenFile["limits"]>;
+
+/** Without keys whose value is undefined. */
+function onlyGiven(limits: LimitsFile): TokenLimits {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+/** A budget is no limit for models that have no price. */
+export function checkBudgets(
+  tokens: readonly NamedToken[],
+  agents: readonly AskingAgent[],
+  providers: Providers,
+  findings: Findings,
+): void {
+  for (const [index, { name, limits, agents: ids, models = [] }] of tokens.entries()) {
+    if (limits?.monthlyBudget === undefined) continue;
+    const used = agents.filter(({ id }) => ids === undefined || ids.includes(id));
+    const refs = [...used.flatMap(({ model, fallbacks }) => [model, ...fallbacks]), ...models];
+    const free = [...new Set(refs)].filter((ref) => ref !== "" && priceOf(ref, providers) === undefined);
+    if (free.length === 0) continue;
+    findings.warn(
+      [...section, index, "limits", "monthlyBudget"],
+      `does not limit what the token "${name}" asks of ${free.join(", ")}: models.providers gives no cost for it.`,
+    );
+  }
+}
+
+type AskingAgent = Pick<Agent, "id" | "model" | "fallbacks">;
+
+function priceOf(ref: string, { usable }: Providers): Price | undefined {
+  const slash = ref.indexOf("/");
+  return usable.find(({ id }) => id === ref.slice(0, slash))?.models.find(({ id }) => id === ref.slice(slash + 1))?.price;
 }
 
 function checkName(name: string, taken: Set<string>, path: ConfigPath, findings: Findings): void {

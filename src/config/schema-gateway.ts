@@ -17,7 +17,27 @@ const rateLimitSchema = z
   })
   .describe("Limits failed logins per client address. Active only when this key is set; {} takes all defaults.");
 
-const namedTokenSchema = z.strictObject({
+const atLeastOne = () => z.int().min(1).optional();
+
+const tokenLimitsSchema = z
+  .strictObject({
+    requestsPerMinute: atLeastOne().describe("Runs it may begin in a minute. Default as many as it likes."),
+    tokensPerMinute: atLeastOne().describe(
+      "Tokens of models, those sent and those written, in a minute; what is at work may go beyond. Default as many as it likes.",
+    ),
+    maxConcurrentRuns: atLeastOne().describe("Runs at work and waiting at a time. Default as many as the gateway takes."),
+    monthlyTokens: atLeastOne().describe("Tokens in a month of the calendar, in UTC. Default as many as it likes."),
+    monthlyBudget: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        "What its runs may cost in such a month, in the unit of the models' `cost`; models without one cost nothing. Default no end.",
+      ),
+  })
+  .describe("What it may use up, whatever door it comes by. Default as much as it likes.");
+
+export const namedTokenSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, - and _")
@@ -37,6 +57,7 @@ const namedTokenSchema = z.strictObject({
     .array(text())
     .optional()
     .describe("Models, <provider>/<model>, that x-openclaw-model may name; [] for none. The agents' own need no permission. Default all."),
+  limits: tokenLimitsSchema.optional(),
   expiresAt: z
     .string()
     .refine(

@@ -45,7 +45,7 @@ function describe(issue: Issue, value: unknown): string {
       return `must be one of ${issue.values.map((one) => JSON.stringify(one)).join(", ")}${nearestOf(issue.values, value)}`;
     case "too_small":
       if (issue.origin === "array") return `must have at least ${issue.minimum}, or be left out.`;
-      return `must be at least ${issue.minimum}.`;
+      return issue.inclusive === false ? `must be more than ${issue.minimum}.` : `must be at least ${issue.minimum}.`;
     case "too_big":
       return `must be at most ${issue.maximum}.`;
     case "invalid_key":

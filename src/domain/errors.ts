@@ -5,6 +5,8 @@
  * Deliberately absent: HTTP statuses. `http/errors.ts` holds the one table from code to status.
  */
 
+import type { RateLimits } from "./rate-limits.ts";
+
 /** Every code that can reach a caller. A face's table must name each of them, or it does not compile. */
 export const errorCodes = [
   "invalid_json",
@@ -31,6 +33,8 @@ export const errorCodes = [
   "too_many_failed_logins",
   "session_busy",
   "too_many_runs",
+  "rate_limit_exceeded",
+  "insufficient_quota",
   "upstream_rate_limited",
   "internal_error",
   "max_turns_exceeded",
@@ -51,6 +55,8 @@ export interface GatewayErrorOptions {
   readonly param?: string;
   /** How long the caller should wait before it tries again, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** What is left to the caller's token, where that is limited. */
+  readonly rateLimits?: RateLimits;
   /** What really happened. Logged, never sent. */
   readonly cause?: unknown;
   /** The message for the log, where the other has words of somebody else: they may repeat what the caller said. */
@@ -65,6 +71,7 @@ export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly rateLimits: RateLimits | undefined;
   readonly #logged: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -72,6 +79,7 @@ export class GatewayError extends Error {
     this.code = code;
     this.param = options.param === undefined ? undefined : shortened(options.param, longest.param);
     this.retryAfterMs = options.retryAfterMs;
+    this.rateLimits = options.rateLimits;
     this.#logged = options.logged;
   }
 

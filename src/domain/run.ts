@@ -10,6 +10,7 @@ import { GatewayError } from "./errors.ts";
 import type { Message, ToolCall } from "./message.ts";
 import type { FinishReason, ModelSettings, ToolChoice, ToolDefinition, Usage } from "./model.ts";
 import type { Principal } from "./principal.ts";
+import type { RateLimits } from "./rate-limits.ts";
 import type { SessionKey } from "./session-catalog.ts";
 
 /** A choice the caller made, with the name of the input it came from, for the error that refuses it. */
@@ -130,6 +131,8 @@ export interface Run {
   readonly createdAt: number;
   /** What another request with the same idempotency key began, or did: its events are told again. */
   readonly isReplay: boolean;
+  /** What was left to its token when it began, where that is limited. */
+  readonly rateLimits?: RateLimits;
   /** To be iterated once, to the end; whoever stops early must abort the signal it started the run with. */
   readonly events: AsyncIterable<RunEvent>;
 }

@@ -9,6 +9,8 @@ import type { CompletionStore } from "./kept-completion.ts";
 import type { Message } from "./message.ts";
 import type { OpenedRun, RunEnding, RunStore } from "./run-record.ts";
 import type { SessionCatalog, SessionKey } from "./session-catalog.ts";
+import type { TokenStore } from "./token.ts";
+import type { TokenAccounts, WindowCounters } from "./token-account.ts";
 import type { StoredTranscript } from "./transcript-tree.ts";
 
 export type { SessionKey };
@@ -96,6 +98,10 @@ export interface SessionStore {
   readonly catalog: SessionCatalog;
   readonly runs: RunStore;
   readonly completions: CompletionStore;
+  readonly accounts: TokenAccounts;
+  readonly tokens: TokenStore;
+  /** Undefined where no other process is to count with this one. */
+  counters(): Promise<WindowCounters | undefined>;
   /** Resolves when the store answers. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -17,6 +17,7 @@ import type { Contract } from "./contract.ts";
 import { allowOrigins } from "./cors.ts";
 import { dispatch } from "./dispatch.ts";
 import { errorReply, Refusal } from "./errors.ts";
+import type { Exchanges } from "./exchanges.ts";
 import { framingFault } from "./framing.ts";
 import { endAfterBody } from "./linger.ts";
 import { isLocalCaller, namesLoopback } from "./local-caller.ts";
@@ -28,13 +29,14 @@ export interface AppParts {
   readonly config: GatewayConfig;
   readonly contract: Contract;
   readonly auth: AuthService;
+  readonly exchanges: Exchanges;
   readonly observer: RequestObserver;
   readonly log: Logger;
   /** Names of the headers that the contract knows. */
   readonly headerNames: ReadonlySet<string>;
 }
 
-export function createApp({ config, contract, auth, observer, log, headerNames }: AppParts): Koa<State> {
+export function createApp({ config, contract, auth, exchanges, observer, log, headerNames }: AppParts): Koa<State> {
   const addressOf = clientAddressBehind(config.trustedProxies);
   const app = new Koa<State>();
   // Koa's own listener prints every client that goes away as an error; the log line says it better.
@@ -47,7 +49,7 @@ export function createApp({ config, contract, auth, observer, log, headerNames }
   app.use(route(contract));
   app.use(refuseDisabled(config));
   if (config.auth.mode === "none") app.use(refuseOtherNames);
-  app.use(authenticate(auth, addressOf));
+  app.use(authenticate(auth, exchanges, addressOf));
   app.use(readBody(config.chatCompletions.maxBodyBytes));
   app.use(dispatch(contract, config.chatCompletions));
   return app;
@@ -121,14 +123,14 @@ const refuseOtherNames: Step = (ctx, next) => {
   );
 };
 
-function authenticate(auth: AuthService, addressOf: ClientAddress): Step {
-  return async (ctx, next) => {
+function authenticate(auth: AuthService, exchanges: Exchanges, addressOf: ClientAddress): Step {
+  return async (ctx, next): Promise<void> => {
     const { needsPrincipal, isOpenLocally } = ctx.state.route;
-    if (needsPrincipal) {
-      const [secret, address] = [bearerSecret(ctx.req), addressOf(ctx.req)];
-      const isLetIn = isOpenLocally && secret === undefined && isLocalCaller(ctx.req.headers, address);
-      if (!isLetIn) ctx.state.principal = await auth.authenticate({ secret, address });
-    }
-    await next();
+    if (!needsPrincipal) return void (await next());
+    const [secret, address] = [bearerSecret(ctx.req), addressOf(ctx.req)];
+    if (isOpenLocally && secret === undefined && isLocalCaller(ctx.req.headers, address)) return void (await next());
+    const principal = await auth.authenticate({ secret, address });
+    ctx.state.principal = principal;
+    await exchanges.add(principal, ctx.req, next);
   };
 }

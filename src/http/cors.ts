@@ -17,6 +17,12 @@ const exposedHeaders = [
   "retry-after",
   "idempotency-replayed",
   "location",
+  "x-ratelimit-limit-requests",
+  "x-ratelimit-remaining-requests",
+  "x-ratelimit-reset-requests",
+  "x-ratelimit-limit-tokens",
+  "x-ratelimit-remaining-tokens",
+  "x-ratelimit-reset-tokens",
 ];
 const preflightMaxAgeSeconds = 600;
 

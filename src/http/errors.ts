@@ -5,6 +5,7 @@
  */
 import { type ErrorCode, type GatewayError, toGatewayError } from "../domain/errors.ts";
 import type { components } from "../../generated/openapi.ts";
+import { encodeRateLimits } from "./rate-limit-headers.ts";
 
 export type ErrorBody = components["schemas"]["Error"];
 type ErrorType = ErrorBody["error"]["type"];
@@ -34,6 +35,8 @@ const statusTable: { readonly [Code in ErrorCode]: readonly [status: number, typ
   too_many_failed_logins: [429, "rate_limit_error"],
   session_busy: [429, "rate_limit_error"],
   too_many_runs: [429, "rate_limit_error"],
+  rate_limit_exceeded: [429, "rate_limit_error"],
+  insufficient_quota: [429, "rate_limit_error"],
   upstream_rate_limited: [429, "rate_limit_error"],
   internal_error: [500, "server_error"],
   max_turns_exceeded: [500, "server_error"],
@@ -83,6 +86,7 @@ export function errorReply(thrown: unknown): ErrorReply {
       // Whoever comes again is to come to another process, where there is one.
       ...(code === "draining" ? { connection: "close" } : {}),
       ...retryHeaders(error),
+      ...encodeRateLimits(error.rateLimits),
       ...(thrown instanceof Refusal ? thrown.headers : {}),
     },
     body: { error: { message, type, param, code } },
@@ -91,8 +95,10 @@ export function errorReply(thrown: unknown): ErrorReply {
 }
 
 function retryHeaders({ code, retryAfterMs }: GatewayError): { [name: string]: string } {
-  if (retryAfterMs === undefined) return {};
-  const isTooLong = code === "too_many_failed_logins" && retryAfterMs > longestRetryAfterMs;
+  // Somebody has to give the token more, or a month has to end.
+  const isHopeless = code === "insufficient_quota";
+  if (retryAfterMs === undefined) return isHopeless ? { "x-should-retry": "false" } : {};
+  const isTooLong = isHopeless || (code === "too_many_failed_logins" && retryAfterMs > longestRetryAfterMs);
   return {
     "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))),
     ...(isTooLong ? { "x-should-retry": "false" } : {}),

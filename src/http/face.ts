@@ -7,13 +7,15 @@
 import type { Server } from "node:http";
 import type { Logger } from "pino";
 import type { GatewayConfig } from "../config/config.ts";
+import type { Principal } from "../domain/principal.ts";
 import type { AuthService } from "../service/auth-service.ts";
 import { createApp } from "./app.ts";
 import { clientAddressBehind } from "./client-address.ts";
 import { Contract } from "./contract.ts";
+import { Exchanges } from "./exchanges.ts";
 import { createOperations, type OperationParts } from "./operations/index.ts";
 import type { RequestObserver } from "./request-observer.ts";
-import { createHttpServer, limitServer } from "./server.ts";
+import { createHttpServer } from "./server.ts";
 import { headerNamesOf } from "./unknown-headers.ts";
 import { type AcceptUpgrade, routeUpgrades } from "./upgrade.ts";
 
@@ -35,6 +37,8 @@ export interface HttpFace {
   readonly server: Server;
   /** For the requests that come from now on. */
   configure(setup: HttpSetup): void;
+  /** Cuts off the requests of some principals that are under way, such as those whose token is no more. */
+  cutWhere(isMeant: (principal: Principal) => boolean): void;
   /** WebSockets go there. */
   passUpgrades(accept: AcceptUpgrade): void;
 }
@@ -48,18 +52,19 @@ export async function openHttpFace(
   let operations = operationsOf(first);
   const contract = await Contract.load(contractDocument, () => operations);
   const headerNames = headerNamesOf(contractDocument);
-  const handlerOf = ({ config }: HttpSetup) => createApp({ config, contract, auth, observer, log, headerNames }).callback();
+  const exchanges = new Exchanges();
+  const handlerOf = ({ config }: HttpSetup) => createApp({ config, contract, auth, exchanges, observer, log, headerNames }).callback();
   let handle = handlerOf(first);
   let addressOf = clientAddressBehind(first.config.trustedProxies);
   const onRefused = observer.refused.bind(observer);
-  const server = createHttpServer((req, res) => void handle(req, res), first.config, { onRefused, log });
+  const { server, limit } = createHttpServer((req, res) => void handle(req, res), first.config, { onRefused, log });
   const configure = (setup: HttpSetup): void => {
     operations = operationsOf(setup);
     handle = handlerOf(setup);
     addressOf = clientAddressBehind(setup.config.trustedProxies);
-    limitServer(server, setup.config);
+    limit(setup.config);
   };
   const passUpgrades = (accept: AcceptUpgrade): void =>
     routeUpgrades(server, accept, { onRefused, addressOf: (req) => addressOf(req), log });
-  return { server, configure, passUpgrades };
+  return { server, configure, cutWhere: (isMeant) => exchanges.cutWhere(isMeant), passUpgrades };
 }

@@ -9,9 +9,9 @@ import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import type { GatewayConfig } from "../config/config.ts";
 import { type ErrorCode, GatewayError } from "../domain/errors.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
 import { type ErrorReply, errorReply } from "./errors.ts";
 import { Pipeline } from "./pipeline.ts";
-import { QuietMinute } from "./quiet-minute.ts";
 
 /** 64 KiB of headers are promised; the rest is room for the request line and Node's own count. */
 const maxHeaderBytes = 72 * 1024;
@@ -30,12 +30,18 @@ const lingerMs = 5_000;
 
 type ServerLimits = Pick<GatewayConfig, "requestTimeoutMs" | "maxConnections">;
 
+interface LimitedServer {
+  readonly server: Server;
+  /** Other limits, from now on. */
+  readonly limit: (limits: ServerLimits) => void;
+}
+
 interface ServerWatch {
   readonly onRefused: OnRefused;
   readonly log: Logger;
 }
 
-export function createHttpServer(handle: RequestListener, limits: ServerLimits, { onRefused, log }: ServerWatch): Server {
+export function createHttpServer(handle: RequestListener, limits: ServerLimits, { onRefused, log }: ServerWatch): LimitedServer {
   const pipeline = new Pipeline(handle);
   const listener = pipeline.enter;
   const refuse = (socket: Socket, error: NodeJS.ErrnoException): void => {
@@ -79,26 +85,21 @@ export function createHttpServer(handle: RequestListener, limits: ServerLimits, 
   server.on("clientError", onClientError);
   // Those beyond Node's own number would be ignored, although the framing of the request may be among them. Their size is limited.
   server.maxHeadersCount = 0;
-  limitServer(server, limits);
-  tellOfDropped(server, log);
-  return server;
+  limitTimes(server, limits);
+  const connections = new ConnectionLimit(server, limits.maxConnections, log);
+  return {
+    server,
+    limit: (next) => {
+      limitTimes(server, next);
+      connections.set(next.maxConnections);
+    },
+  };
 }
 
 /** From now on. */
-export function limitServer(server: Server, { requestTimeoutMs, maxConnections }: ServerLimits): void {
+function limitTimes(server: Server, { requestTimeoutMs }: ServerLimits): void {
   server.requestTimeout = requestTimeoutMs;
   server.headersTimeout = Math.min(60_000, requestTimeoutMs);
-  server.maxConnections = maxConnections;
-}
-
-/** Nobody else hears of connections that were closed because there were too many. */
-function tellOfDropped(server: Server, log: Logger): void {
-  const told = new QuietMinute();
-  server.on("drop", () =>
-    told.tell("drop", (closed) =>
-      log.warn({ connections: server.maxConnections, closed }, "more connections than gateway.http.maxConnections were closed"),
-    ),
-  );
 }
 
 /** Undefined when nothing can be answered any more. */

@@ -40,6 +40,8 @@ const table: { readonly [Code in ErrorCode]: Pick<WireError, "code"> & { readonl
   too_many_failed_logins: again,
   session_busy: again,
   too_many_runs: again,
+  rate_limit_exceeded: again,
+  insufficient_quota: failed,
   upstream_rate_limited: again,
   internal_error: failed,
   max_turns_exceeded: failed,

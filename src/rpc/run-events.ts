@@ -34,6 +34,8 @@ const errorKinds: { readonly [Code in ErrorCode]?: NonNullable<ChatPayload["erro
   upstream_timeout: "timeout",
   session_busy: "rate_limit",
   too_many_runs: "rate_limit",
+  rate_limit_exceeded: "rate_limit",
+  insufficient_quota: "rate_limit",
   upstream_rate_limited: "rate_limit",
   context_length_exceeded: "context_length",
 };

@@ -5,12 +5,14 @@
  */
 import { hash, timingSafeEqual } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import ipaddr from "ipaddr.js";
-import { RateLimiterMemory } from "rate-limiter-flexible";
-import type { AuthConfig, RateLimitConfig } from "../config/config.ts";
+import type { AuthConfig } from "../config/config.ts";
 import { GatewayError } from "../domain/errors.ts";
 import { mainPrincipal, type Principal } from "../domain/principal.ts";
+import type { StoredToken } from "../domain/token.ts";
+import type { WindowCounters } from "../domain/token-account.ts";
+import { FailedLogins } from "./failed-logins.ts";
 import { type Holder, holderOf, mainHolder, principalAt } from "./principals.ts";
+import { WindowCounts } from "./window-counts.ts";
 
 export interface Credentials {
   /** Undefined when the caller sent none. */
@@ -28,35 +30,54 @@ interface Secret {
 
 export class AuthService {
   #config: AuthConfig;
+  #stored: readonly StoredToken[] = [];
   #secrets: readonly Secret[];
   readonly #now: () => number;
-  #limiter: FailedLoginLimiter | undefined;
-  /** The decision before the next one; only with a limiter. */
-  #previous: Promise<unknown> = Promise.resolve();
+  readonly #counters: WindowCounters;
+  #failedLogins: FailedLogins | undefined;
 
-  constructor(config: AuthConfig, now: () => number = Date.now) {
+  /** `counters`: where failed logins are counted. */
+  constructor(config: AuthConfig, now: () => number = Date.now, counters: WindowCounters = new WindowCounts()) {
     this.#config = config;
     this.#now = now;
-    this.#secrets = secretsOf(config, []);
-    this.#limiter = config.rateLimit && new FailedLoginLimiter(config.rateLimit);
+    this.#secrets = secretsOf(config, [], []);
+    this.#counters = counters;
+    this.#failedLogins = config.rateLimit && new FailedLogins(config.rateLimit, counters);
   }
 
   /** From now on. Failed logins stay counted, unless they are limited in another way. */
   configure(config: AuthConfig): void {
     if (!isDeepStrictEqual(config.rateLimit, this.#config.rateLimit)) {
-      this.#limiter = config.rateLimit && new FailedLoginLimiter(config.rateLimit);
+      this.#failedLogins = config.rateLimit && new FailedLogins(config.rateLimit, this.#counters);
     }
     this.#config = config;
-    this.#secrets = secretsOf(config, this.#secrets);
+    this.#secrets = secretsOf(config, this.#stored, this.#secrets);
+  }
+
+  /** Those of the store, from now on. The principals whose secret or rights are no more. */
+  setStored(tokens: readonly StoredToken[]): ReadonlySet<Principal> {
+    const before = this.#secrets;
+    this.#stored = tokens;
+    this.#secrets = secretsOf(this.#config, tokens, before);
+    const held = new Set(this.#secrets.map(({ holder }) => holder.principal));
+    return new Set(before.map(({ holder }) => holder.principal).filter((principal) => !held.has(principal)));
+  }
+
+  /** Names of stored tokens that nobody can use, because the config has them too. */
+  get shadowed(): readonly string[] {
+    const configured = namesOf(this.#config);
+    return this.#stored.map(({ name }) => name).filter((name) => configured.has(name.toLowerCase()));
+  }
+
+  /** Whether there is a token of that name, expired or not. */
+  knows(name: string): boolean {
+    return this.#secrets.some(({ holder }) => holder.principal.name === name);
   }
 
   /** Rejects with `too_many_failed_logins` (while locked out even for the right secret) or `invalid_api_key` (also once it has expired). */
   authenticate(credentials: Credentials): Promise<Principal> {
-    if (!this.#limiter) return this.#decide(credentials);
-    // One at a time: of many secrets that arrive in one go, each must see the failures of those before it.
-    const decision = this.#previous.then(() => this.#decide(credentials));
-    this.#previous = decision.catch(() => undefined);
-    return decision;
+    if (!this.#failedLogins || this.#config.mode === "none") return this.#decide(credentials);
+    return this.#failedLogins.deciding(credentials.address, (countFailure) => this.#decide(credentials, countFailure));
   }
 
   /** For a principal that was authenticated a while ago: `false` once its secret or its rights are no more, or have expired. */
@@ -65,13 +86,12 @@ export class AuthService {
     return this.#secrets.some(({ holder }) => holder.principal === principal && this.#now() < holder.expiresAt);
   }
 
-  async #decide({ secret, address, sentAs }: Credentials): Promise<Principal> {
+  async #decide({ secret, sentAs }: Credentials, countFailure?: () => Promise<void>): Promise<Principal> {
     if (this.#config.mode === "none") return mainPrincipal;
-    await this.#limiter?.check(address);
     if (secret === undefined) throw new GatewayError("invalid_api_key", this.#howTo("No secret was sent.", sentAs));
     const holder = this.#holderOf(secret);
     if (holder) return principalAt(holder, this.#now());
-    await this.#limiter?.countFailure(address);
+    await countFailure?.();
     throw new GatewayError("invalid_api_key", this.#howTo("The secret that was sent is wrong.", sentAs));
   }
 
@@ -89,58 +109,23 @@ export class AuthService {
 }
 
 /** A secret that stays what it was keeps its principal, so that those who have it can be told from those whose secret is no more. */
-function secretsOf(config: AuthConfig, before: readonly Secret[]): Secret[] {
+function secretsOf(config: AuthConfig, stored: readonly StoredToken[], before: readonly Secret[]): Secret[] {
   const own =
     config.secret === undefined ? [] : [{ hash: sha256(config.secret), holder: { ...mainHolder, principal: { ...mainPrincipal } } }];
-  const named = config.tokens.map((token) => ({ hash: Buffer.from(token.sha256, "hex"), holder: holderOf(token) }));
-  return [...own, ...named].map((secret) => before.find((known) => isDeepStrictEqual(known, secret)) ?? secret);
+  const configured = namesOf(config);
+  const tokens = [...config.tokens, ...stored.filter(({ name }) => !configured.has(name.toLowerCase()))];
+  const named = tokens.map((token) => ({ hash: Buffer.from(token.sha256, "hex"), holder: holderOf(token) }));
+  const known = new Map(before.map((secret) => [secret.hash.toString("hex"), secret]));
+  return [...own, ...named].map((secret) => {
+    const same = known.get(secret.hash.toString("hex"));
+    return same && isDeepStrictEqual(same, secret) ? same : secret;
+  });
 }
 
-/** Counts wrong secrets per client address. After `maxAttempts` of them within the window, the address is locked out. */
-class FailedLoginLimiter {
-  readonly #config: RateLimitConfig;
-  readonly #attempts: RateLimiterMemory;
-
-  constructor(config: RateLimitConfig) {
-    this.#config = config;
-    this.#attempts = new RateLimiterMemory({ points: config.maxAttempts, duration: config.windowMs / 1000 });
-  }
-
-  async check(address: string): Promise<void> {
-    const client = clientOf(address);
-    if (this.#isExempt(client)) return;
-    const state = await this.#attempts.get(client);
-    if (!state || state.consumedPoints < this.#config.maxAttempts) return;
-    throw new GatewayError(
-      "too_many_failed_logins",
-      "Too many wrong secrets came from this address. Wait as long as Retry-After says, then send the right one.",
-      {
-        retryAfterMs: state.msBeforeNext,
-      },
-    );
-  }
-
-  async countFailure(address: string): Promise<void> {
-    const client = clientOf(address);
-    if (this.#isExempt(client)) return;
-    const state = await this.#attempts.penalty(client);
-    if (state.consumedPoints >= this.#config.maxAttempts) await this.#attempts.block(client, this.#config.lockoutMs / 1000);
-  }
-
-  #isExempt(client: string): boolean {
-    return this.#config.exemptLoopback && isLoopback(client);
-  }
+function namesOf({ tokens }: AuthConfig): ReadonlySet<string> {
+  return new Set(tokens.map(({ name }) => name.toLowerCase()));
 }
 
 function sha256(text: string): Buffer {
   return hash("sha256", text, "buffer");
-}
-
-/** One name for one client: one spelling for an address, and an IPv4 address mapped into IPv6 is that IPv4 address. */
-function clientOf(address: string): string {
-  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
-}
-
-function isLoopback(client: string): boolean {
-  return ipaddr.isValid(client) && ipaddr.parse(client).range() === "loopback";
 }

@@ -15,9 +15,15 @@ export interface Holder {
 
 export const mainHolder: Holder = Object.freeze({ principal: mainPrincipal, expiresAt: Number.POSITIVE_INFINITY });
 
-export function holderOf({ name, agents, models, expiresAt }: NamedToken): Holder {
+export function holderOf({ name, agents, models, expiresAt, limits }: NamedToken): Holder {
   return {
-    principal: Object.freeze({ name, isMain: false, ...(agents ? { agents } : {}), ...(models ? { models } : {}) }),
+    principal: Object.freeze({
+      name,
+      isMain: false,
+      ...(agents ? { agents } : {}),
+      ...(models ? { models } : {}),
+      ...(limits ? { limits } : {}),
+    }),
     expiresAt: expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
   };
 }
@@ -35,5 +41,5 @@ export function principalNamed(tokens: readonly NamedToken[], name: string, para
   const token = tokens.find((one) => one.name === name);
   if (token) return principalAt(holderOf(token), Date.now());
   const known = [mainPrincipal.name, ...tokens.map((one) => one.name)].join(", ");
-  throw new GatewayError("invalid_value", `There is no token of that name in gateway.auth.tokens. There are: ${known}.`, { param });
+  throw new GatewayError("invalid_value", `There is no token of that name. There are: ${known}.`, { param });
 }

@@ -11,17 +11,22 @@ import type { Logger } from "pino";
 import type { RetentionConfig } from "../config/config.ts";
 import type { RunStore } from "../domain/run-record.ts";
 import type { Removed, SessionCatalog } from "../domain/session-catalog.ts";
+import type { TokenAccounts } from "../domain/token-account.ts";
 import type { SessionTurns } from "./session-turns.ts";
+import { monthAt } from "./token-limits.ts";
 
 export interface RetentionParts {
   readonly catalog: SessionCatalog;
   readonly runs: Pick<RunStore, "removeExpired" | "measure" | "removeOldest">;
+  readonly accounts: Pick<TokenAccounts, "removeBefore">;
   readonly turns: SessionTurns;
   readonly limits: RetentionConfig;
   readonly log: Logger;
 }
 
 const pauseMs = 3_600_000;
+/** How long it is known what a token has used: this month, that of the year before, and those between. */
+const monthsOfUse = 12;
 /** Sessions looked up at a time. */
 const batchSize = 100;
 
@@ -88,7 +93,8 @@ export class Retention {
 
   /** Whatever the limits are: their time was stated when they were kept. */
   async #removeExpired(): Promise<void> {
-    const { runs, log } = this.#parts;
+    const { runs, accounts, log } = this.#parts;
+    await accounts.removeBefore(monthAt(Date.now(), monthsOfUse));
     let expired = 0;
     for (let removed = batchSize; removed === batchSize && !this.#stop.signal.aborted;) {
       removed = await runs.removeExpired(batchSize);

@@ -8,7 +8,7 @@ import { type Agent, allowsTool } from "../domain/agent.ts";
 import type { Attachment, SentMessage } from "../domain/attachment.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Message, UserPart } from "../domain/message.ts";
-import type { Model, ModelCatalog } from "../domain/model.ts";
+import type { Model, ModelCatalog, Price } from "../domain/model.ts";
 import { mayNameModel, type Principal } from "../domain/principal.ts";
 import type { Chosen, RunRequest } from "../domain/run.ts";
 import type { ReplyFormatChecker } from "../runtime/reply-format.ts";
@@ -77,6 +77,9 @@ export class RunAdmission {
     const place = this.#parts.queue.enter(session, request.principal.name, signal);
     return { request, agent, models, session, messages, place };
   }
+
+  /** Undefined where none is configured. */
+  readonly priceOf = (ref: string): Price | undefined => this.#parts.models.find(ref)?.price;
 
   /** Whoever names a model wants that one: an agent's fallbacks stand in for its own model only. */
   #findModels(agent: Agent, { model: chosen, principal }: RunRequest): readonly [Model, ...Model[]] {

@@ -16,6 +16,7 @@ import type { Admitted } from "./run-admission.ts";
 import type { RunFeed } from "./run-feed.ts";
 import { RunProgress, timedOut } from "./run-progress.ts";
 import type { Conversation, SessionService } from "./session-service.ts";
+import type { LimitedRun } from "./token-limits.ts";
 
 /** How long a completion is kept that is to be kept. */
 const completionLifeMs = 30 * 24 * 3_600_000;
@@ -26,6 +27,8 @@ export interface ExecutionParts {
   /** The events of the turns, from `turn_start` on. */
   readonly turns: (admitted: Admitted, conversation: Conversation, signal: AbortSignal) => Promise<AsyncIterable<RunEvent>>;
   readonly feed: RunFeed;
+  /** Of a token with limits. */
+  readonly limited: LimitedRun | undefined;
   /** It has waited for all that it has to wait for. */
   readonly onStart: () => void;
   /** Something could not be kept that nobody was promised. */
@@ -105,6 +108,7 @@ export class RunExecution {
       clearTimeout(timer);
       end = await this.#keep(end);
       await place.leave();
+      await this.#parts.limited?.ended(end);
       live.log?.end(end);
       this.#parts.feed.tell(live.opened, { seq: ++this.#lastSeq, event: end });
       onEnd({
@@ -133,6 +137,7 @@ export class RunExecution {
 
   #take(event: RunEvent): void {
     this.#progress.take(event);
+    this.#parts.limited?.take(event);
     this.#fold?.take(event);
     if (event.type === "turn_end") this.#lastTurn = event.messages;
   }

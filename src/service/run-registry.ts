@@ -16,11 +16,25 @@ export class RunRegistry {
   readonly #live = new Map<string, LiveRun>();
   /** In the order in which they ended. */
   readonly #ended = new Map<string, RunRecord>();
+  /** Whose token is no more. A run of theirs may have been let in before that, and come here later. */
+  readonly #revoked = new Set<string>();
   #isShutDown = false;
 
   add(run: LiveRun): void {
     this.#live.set(run.opened.id, run);
     if (this.#isShutDown) run.abort("shutdown");
+    else if (this.#revoked.has(run.opened.owner)) run.abort("cancel");
+  }
+
+  /** Cancels all runs of that owner, and those that were being admitted meanwhile as soon as they are added. */
+  revoke(owner: string): void {
+    this.#revoked.add(owner);
+    for (const run of this.#live.values()) if (run.opened.owner === owner) run.abort("cancel");
+  }
+
+  /** Whoever is not revoked any more: `isHolder` says of whom that holds. */
+  restore(isHolder: (owner: string) => boolean): void {
+    for (const owner of this.#revoked) if (isHolder(owner)) this.#revoked.delete(owner);
   }
 
   /** `isKept`: it can be found in the store. */

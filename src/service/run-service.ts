@@ -9,6 +9,7 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { GatewayError } from "../domain/errors.ts";
 import type { Run, RunEvent, RunRequest } from "../domain/run.ts";
+import type { RateLimits } from "../domain/rate-limits.ts";
 import type { OpenedRun, RunRecord } from "../domain/run-record.ts";
 import type { SessionStore } from "../domain/session.ts";
 import type { AgentTools } from "../runtime/agent-tools.ts";
@@ -27,6 +28,7 @@ import { RunLog } from "./run-log.ts";
 import type { RunLoad } from "./run-queue.ts";
 import type { RunRegistry } from "./run-registry.ts";
 import type { Conversation, SessionService } from "./session-service.ts";
+import type { LimitedRun, TokenLimiter } from "./token-limits.ts";
 
 /** How long a run's record is kept, and with it its events and its idempotency key. */
 const recordLifeMs = 24 * 3_600_000;
@@ -36,6 +38,7 @@ const retryAfterMs = 5_000;
 
 export interface RunServiceParts {
   readonly admission: RunAdmission;
+  readonly limits: TokenLimiter;
   readonly registry: RunRegistry;
   readonly repeated: RepeatedRuns;
   readonly feed: RunFeed;
@@ -47,10 +50,19 @@ export interface RunServiceParts {
   readonly log: Logger;
 }
 
+/** What of a run's beginning matters at its end. */
+interface Begun {
+  readonly isOpened: boolean;
+  readonly unlink: () => void;
+  readonly limited: LimitedRun | undefined;
+}
+
 /** A run that nobody waits for, or the one that was begun before with the same idempotency key. */
 export interface BackgroundRun {
   readonly record: RunRecord;
   readonly isReplay: boolean;
+  /** As `Run.rateLimits`. */
+  readonly rateLimits?: RateLimits;
 }
 
 export class RunService {
@@ -67,7 +79,7 @@ export class RunService {
 
   /**
    * `signal` aborts the run at any point: the upstream connection closes and the session is free at once. Rejects with what
-   * `RunAdmission` refuses, and with `idempotency_conflict`. The request of a run that was begun before gets that run.
+   * `RunAdmission` and `TokenLimiter` refuse, and with `idempotency_conflict`. The request of a run that was begun before gets that run.
    */
   start(request: RunRequest, signal: AbortSignal): Promise<Run> {
     return this.#underWayDuring(() => this.#start(request, signal));
@@ -99,7 +111,7 @@ export class RunService {
       if (!other) {
         const run = await this.#begin(asked, live, new AbortController().signal);
         void readToEnd(run.events);
-        return { record: live.record, isReplay: false };
+        return { record: live.record, isReplay: false, ...(run.rateLimits ? { rateLimits: run.rateLimits } : {}) };
       }
       const record = await this.#parts.repeated.find(other, request);
       if (record) return { record, isReplay: true };
@@ -171,27 +183,32 @@ export class RunService {
     caller.addEventListener("abort", onCallerAbort, { once: true });
     if (caller.aborted) onCallerAbort();
     const unlink = (): void => caller.removeEventListener("abort", onCallerAbort);
+    let limited: LimitedRun | undefined;
     try {
+      limited = await this.#parts.limits.begin(live.opened.id, asked.request, this.#parts.admission.priceOf);
       const admitted = await this.#parts.admission.admit(asked, live.signal);
       this.#parts.registry.add(live);
       const { id, agentId, sessionKey, model, createdAt } = live.opened;
-      const events = this.#execute(admitted, live, { isOpened, unlink });
-      return { id, agentId, sessionKey, model, createdAt: Math.floor(createdAt / 1000), isReplay: false, events };
+      const events = this.#execute(admitted, live, { isOpened, unlink, limited });
+      const rateLimits = limited ? { rateLimits: limited.rateLimits } : {};
+      return { id, agentId, sessionKey, model, createdAt: Math.floor(createdAt / 1000), isReplay: false, ...rateLimits, events };
     } catch (refused) {
       unlink();
+      await limited?.refused();
       if (isOpened) await this.#discard(live.opened.id);
       this.#settle();
       throw refused;
     }
   }
 
-  #execute(admitted: Admitted, live: LiveRun, { isOpened, unlink }: { isOpened: boolean; unlink: () => void }): AsyncGenerator<RunEvent> {
+  #execute(admitted: Admitted, live: LiveRun, { isOpened, unlink, limited }: Begun): AsyncGenerator<RunEvent> {
     const { sessions, store, feed, registry } = this.#parts;
     const { id } = live.opened;
     const parts = {
       sessions,
       store,
       feed,
+      limited,
       turns: (run: Admitted, conversation: Conversation, signal: AbortSignal) =>
         this.#turns(run, conversation, (model, messages) => this.#journal.leftOut(id, model, messages), signal),
       onStart: () => this.#journal.began(live),

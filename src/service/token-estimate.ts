@@ -44,6 +44,7 @@ export function tokensOfTools(tools: readonly ToolDefinition[], rates: TokenRate
   return tools.length === 0 ? 0 : tokensOfText(JSON.stringify(tools), rates);
 }
 
-function tokensOfText(text: string, { unit, moreByte }: TokenRates): number {
+/** `rates` as `tokensOfMessage` takes them. */
+export function tokensOfText(text: string, { unit, moreByte }: TokenRates): number {
   return text.length * unit + (Buffer.byteLength(text) - text.length) * moreByte;
 }

@@ -5,6 +5,7 @@
  * Deliberately absent: retries. A database that could not be opened is tried again by the next use.
  */
 import type { SessionConfig } from "../config/config.ts";
+import type { Changes } from "../domain/changes.ts";
 import type { GatewayError } from "../domain/errors.ts";
 import type { CompletionStore } from "../domain/kept-completion.ts";
 import type { RunStore } from "../domain/run-record.ts";
@@ -18,6 +19,8 @@ import type {
   TranscriptWriter,
 } from "../domain/session.ts";
 import type { SessionCatalog } from "../domain/session-catalog.ts";
+import type { TokenStore } from "../domain/token.ts";
+import type { TokenAccounts, WindowCounters } from "../domain/token-account.ts";
 import type { StoredTranscript } from "../domain/transcript-tree.ts";
 import { closedError } from "./store-errors.ts";
 
@@ -38,6 +41,8 @@ export class DeferredSessionStore implements SessionStore {
   readonly catalog: SessionCatalog;
   readonly runs: RunStore;
   readonly completions: CompletionStore;
+  readonly accounts: TokenAccounts;
+  readonly tokens: TokenStore;
 
   constructor(open: () => Promise<SessionStore>) {
     this.#open = open;
@@ -48,6 +53,8 @@ export class DeferredSessionStore implements SessionStore {
       (runId) => void this.#opened?.then((store) => store.runs.abandon(runId)).catch(() => undefined),
     );
     this.completions = deferredCompletions(async () => (await this.#store()).completions);
+    this.accounts = deferredAccounts(async () => (await this.#store()).accounts);
+    this.tokens = deferredTokens(async () => (await this.#store()).tokens);
   }
 
   async ownerOf(sessionKey: SessionKey): Promise<string | undefined> {
@@ -82,6 +89,10 @@ export class DeferredSessionStore implements SessionStore {
       nextChange: async (pauseMs, signal) => (await claimed()).nextChange(pauseMs, signal),
       withdraw: async () => (await claim)?.withdraw(),
     };
+  }
+
+  async counters(): Promise<WindowCounters | undefined> {
+    return (await this.#store()).counters();
   }
 
   async check(): Promise<void> {
@@ -154,5 +165,31 @@ function deferredCompletions(open: () => Promise<CompletionStore>): CompletionSt
     readInput: async (runId) => (await open()).readInput(runId),
     setMetadata: async (runId, owner, metadata) => (await open()).setMetadata(runId, owner, metadata),
     remove: async (runId, owner) => (await open()).remove(runId, owner),
+  };
+}
+
+function deferredAccounts(open: () => Promise<TokenAccounts>): TokenAccounts {
+  return {
+    enter: async (run, limits) => (await open()).enter(run, limits),
+    leave: async (run, use) => (await open()).leave(run, use),
+    usedIn: async (month) => (await open()).usedIn(month),
+    removeBefore: async (month) => (await open()).removeBefore(month),
+  };
+}
+
+function deferredTokens(open: () => Promise<TokenStore>): TokenStore {
+  return {
+    list: async () => (await open()).list(),
+    add: async (token) => (await open()).add(token),
+    revoke: async (name) => (await open()).revoke(name),
+    rotate: async (name, sha256) => (await open()).rotate(name, sha256),
+    version: async () => (await open()).version(),
+    watch: () => {
+      let changes: Promise<Changes> | undefined;
+      return {
+        next: async (pauseMs, signal) => (await (changes ??= open().then((tokens) => tokens.watch()))).next(pauseMs, signal),
+        stop: () => void changes?.then((opened) => opened.stop()).catch(() => undefined),
+      };
+    },
   };
 }

@@ -9,6 +9,7 @@ import type { Kysely, Migration } from "kysely";
 import { GatewayError } from "../domain/errors.ts";
 import { Migrator, sql } from "./kysely.ts";
 import type { StoreTables } from "./schema.ts";
+import { createTokens } from "./token-tables.ts";
 
 const migrations: Readonly<Record<string, Migration>> = {
   "0001_sessions": { up: createSessions },
@@ -17,7 +18,12 @@ const migrations: Readonly<Record<string, Migration>> = {
   "0004_leases": { up: createLeases },
   "0005_session_listing": { up: addSessionListing },
   "0006_runs": { up: createRuns },
+  "0007_tokens": { up: createTokens },
+  "0008_token_use": { up: createTokenUse },
 };
+
+/** The last step: databases with the same one have the same tables. */
+export const schemaName = Object.keys(migrations).at(-1)!;
 
 /**
  * All pending steps in one transaction: the database is at the old state or at the new one, never between. Tables of other
@@ -203,4 +209,31 @@ async function createRuns(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex("completions_by_owner").on("completions").columns(["owner", "created_at", "run_id"]).execute();
   await db.schema.createIndex("completions_by_age").on("completions").columns(["created_at", "run_id", "bytes"]).execute();
   await db.schema.createIndex("completions_by_expiry").on("completions").column("expires_at").execute();
+}
+
+/** Until now nothing was counted of what a token uses. `counters` has the columns that rate-limiter-flexible asks for, in its order. */
+async function createTokenUse(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("counters")
+    .addColumn("key", "text", (column) => column.primaryKey().notNull())
+    .addColumn("points", "integer", (column) => column.notNull())
+    .addColumn("expire", "integer")
+    .execute();
+  await db.schema
+    .createTable("token_usage")
+    .addColumn("owner", "text", (column) => column.notNull())
+    .addColumn("month", "text", (column) => column.notNull())
+    .addColumn("requests", "integer", (column) => column.notNull())
+    .addColumn("tokens", "integer", (column) => column.notNull())
+    .addColumn("cost", "double precision", (column) => column.notNull())
+    .addPrimaryKeyConstraint("token_usage_by_month", ["owner", "month"])
+    .execute();
+  await db.schema
+    .createTable("token_runs")
+    .addColumn("run_id", "text", (column) => column.primaryKey().notNull())
+    .addColumn("owner", "text", (column) => column.notNull())
+    .addColumn("process", "text", (column) => column.notNull())
+    .addColumn("renewals", "integer", (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex("token_runs_by_owner").on("token_runs").column("owner").execute();
 }

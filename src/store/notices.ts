@@ -11,8 +11,8 @@ import type { Transaction } from "kysely";
 import type { Changes } from "../domain/changes.ts";
 import type { StoreTables } from "./schema.ts";
 
-/** `lease`: the lease of that fence ended. `cancel`: that run is to end. `run`: that run went on, or ended. */
-export type Topic = `${"lease" | "cancel" | "run"}:${string}`;
+/** `lease`: the lease of that fence ended. `cancel`: that run is to end. `run`: that run went on, or ended. `tokens`: some are others now. */
+export type Topic = `${"lease" | "cancel" | "run"}:${string}` | "tokens:changed";
 
 export interface Notices {
   /** Sent when and if the transaction commits. */

@@ -36,9 +36,10 @@ async function openOnFile(path: string): Promise<SessionStore> {
 async function openOnServer(url: string, { poolSize, listenUrl }: DatabaseServerConfig): Promise<SessionStore> {
   const { openPostgres } = await import("./postgres.ts");
   const { PostgresNotices } = await import("./postgres-notices.ts");
-  const { db, schema } = await openPostgres(url, poolSize);
+  const { countersOn } = await import("./postgres-counters.ts");
+  const { db, pool, schema } = await openPostgres(url, poolSize);
   const notices = new PostgresNotices(db, listenUrl ?? url);
-  return whenReady(new StoredSessions(db, undefined, notices), async () => {
+  return whenReady(new StoredSessions(db, undefined, notices, countersOn(pool)), async () => {
     await migrateToLatest(db, schema);
     notices.start();
   });
@@ -55,7 +56,7 @@ async function whenReady(store: StoredSessions, prepare: () => Promise<void>): P
   }
 }
 
-function isServer(database: string): boolean {
+export function isServer(database: string): boolean {
   return /^postgres(?:ql)?:\/\//i.test(database);
 }
 

@@ -92,7 +92,11 @@ export class PostgresNotices implements Notices {
     clearInterval(this.#pinging);
     clearTimeout(this.#retry);
     this.#deafen();
-    await Promise.race([this.#client?.end().catch(() => undefined), sleep(closePatienceMs, undefined, { ref: false })]);
+    // The connection does not keep the process alive: somebody must, for whoever waits for this to be heard of its end.
+    const isOver = new AbortController();
+    const tooLate = sleep(closePatienceMs, undefined, { signal: isOver.signal }).catch(() => undefined);
+    await Promise.race([this.#client?.end().catch(() => undefined), tooLate]);
+    isOver.abort();
   }
 
   get #isHearing(): boolean {

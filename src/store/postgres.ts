@@ -20,6 +20,8 @@ const idleTimeoutMs = 30_000;
 
 export interface PostgresDatabase {
   readonly db: Kysely<StoreTables>;
+  /** That of `db`, which closes it. */
+  readonly pool: Pool;
   /** Where tables without a schema's name are. */
   readonly schema: string;
 }
@@ -30,7 +32,7 @@ export async function openPostgres(url: string, poolSize: number): Promise<Postg
   try {
     const { rows } = await pool.query<{ schema: string | null }>("select current_schema() as schema");
     const schema = rows[0]?.schema;
-    if (schema) return { db, schema };
+    if (schema) return { db, pool, schema };
     throw new Error("The user has no schema to create tables in: its search_path names none that exists.");
   } catch (error) {
     await db.destroy();

@@ -14,6 +14,11 @@ export interface StoreTables {
   runs: RunsTable;
   run_events: RunEventsTable;
   completions: CompletionsTable;
+  tokens: TokensTable;
+  token_changes: TokenChangesTable;
+  counters: CountersTable;
+  token_usage: TokenUsageTable;
+  token_runs: TokenRunsTable;
 }
 
 export interface SessionsTable {
@@ -128,4 +133,49 @@ export interface CompletionsTable {
   result: string;
   input: string;
   bytes: number;
+}
+
+/** Of a secret, nothing but its hash. */
+export interface TokensTable {
+  /** In lower case. */
+  folded_name: string;
+  name: string;
+  sha256: string;
+  /** Agents, models and limits as JSON. */
+  rights: string;
+  expires_at: string | null;
+  created_at: string;
+}
+
+/** One row: how often tokens were changed. */
+export interface TokenChangesTable {
+  count: number;
+}
+
+/** Rows of rate-limiter-flexible, on a server. */
+export interface CountersTable {
+  key: string;
+  points: number;
+  /** Milliseconds since 1970. */
+  expire: number | null;
+}
+
+/** What a token with limits has used in a month. */
+export interface TokenUsageTable {
+  owner: string;
+  /** In UTC: `2026-01`. */
+  month: string;
+  requests: number;
+  tokens: number;
+  cost: number;
+}
+
+/** A row is there while a run is at work of a token that may have only so many. */
+export interface TokenRunsTable {
+  run_id: string;
+  owner: string;
+  /** As `process-identity.ts` names it. */
+  process: string;
+  /** Counts up as long as that process lives. */
+  renewals: number;
 }

@@ -18,6 +18,7 @@ import type {
   TranscriptWriter,
 } from "../domain/session.ts";
 import type { SessionCatalog } from "../domain/session-catalog.ts";
+import type { WindowCounters } from "../domain/token-account.ts";
 import type { StoredTranscript, TranscriptNode } from "../domain/transcript-tree.ts";
 import { StoredCompletions } from "./completion-store.ts";
 import { GuardedDatabase } from "./guarded-database.ts";
@@ -32,6 +33,8 @@ import { SessionLeases } from "./session-leases.ts";
 import { StoredMemory } from "./session-memory.ts";
 import { StoredCatalog } from "./session-catalog.ts";
 import { isStorableText } from "./store-errors.ts";
+import { StoredTokenAccounts } from "./token-accounts.ts";
+import { StoredTokens } from "./token-store.ts";
 import { StoredTranscriptWriter } from "./transcript-writer.ts";
 
 const defaultClosePatienceMs = 5_000;
@@ -46,15 +49,30 @@ export class StoredSessions implements SessionStore {
   readonly catalog: SessionCatalog;
   readonly runs: StoredRuns;
   readonly completions: StoredCompletions;
+  readonly accounts: StoredTokenAccounts;
+  readonly tokens: StoredTokens;
+  readonly #counters: WindowCounters | undefined;
 
   /** Takes over `db`: closing the store closes it, once what has begun is done or `closePatienceMs` have passed. */
-  constructor(db: Kysely<StoreTables>, closePatienceMs: number = defaultClosePatienceMs, notices: Notices = noNotices) {
+  constructor(
+    db: Kysely<StoreTables>,
+    closePatienceMs: number = defaultClosePatienceMs,
+    notices: Notices = noNotices,
+    counters?: WindowCounters,
+  ) {
     this.#db = new GuardedDatabase(db, closePatienceMs);
     this.#notices = notices;
     this.#leases = new SessionLeases(this.#db, this.#processName, undefined, notices);
     this.catalog = new StoredCatalog(this.#db);
     this.runs = new StoredRuns(this.#db, this.#processName, undefined, notices);
     this.completions = new StoredCompletions(this.#db);
+    this.accounts = new StoredTokenAccounts(this.#db, this.#processName);
+    this.tokens = new StoredTokens(this.#db, notices);
+    this.#counters = counters;
+  }
+
+  counters(): Promise<WindowCounters | undefined> {
+    return Promise.resolve(this.#counters);
   }
 
   async ownerOf(sessionKey: SessionKey): Promise<string | undefined> {
@@ -97,10 +115,11 @@ export class StoredSessions implements SessionStore {
     return this.#leases.claim(sessionKey, onLost);
   }
 
-  /** Clears away what processes that are no more have left behind, their leases and their runs; for runs also from now on. */
+  /** Clears away what processes that are no more have left behind, their leases, runs and places; for the last two also from now on. */
   async start(): Promise<void> {
     await this.#leases.freeDead();
     await this.runs.start();
+    await this.accounts.start();
   }
 
   async check(): Promise<void> {
@@ -111,7 +130,7 @@ export class StoredSessions implements SessionStore {
     this.runs.stop();
     const deafened = this.#notices.close();
     // The database is closed whatever becomes of the leases: others take them over.
-    const released = this.#leases.close().catch(() => undefined);
+    const released = Promise.allSettled([this.#leases.close(), this.accounts.close()]);
     await this.#db.close();
     await Promise.all([released, deafened]);
   }

@@ -11,6 +11,7 @@ import type { ModelCatalog } from "../domain/model.ts";
 import type { AnsweredRequest, RequestObserver } from "../http/request-observer.ts";
 import type { RunFeed } from "../service/run-feed.ts";
 import type { RunLoad } from "../service/run-queue.ts";
+import { type MetricSeries, type WorkerMetrics, writeGathered } from "./gathered-metrics.ts";
 import { addGauges, type ConfigFileState } from "./gauges.ts";
 import { Instruments } from "./instruments.ts";
 import { KnownNames } from "./known-names.ts";
@@ -32,11 +33,14 @@ export interface TelemetryParts {
   readonly connections: () => number;
   readonly configFile: () => ConfigFileState;
   readonly version: string;
+  /** Undefined: this process is the only one on its port. */
+  readonly workers: WorkerMetrics | undefined;
 }
 
 export class Telemetry implements RequestObserver {
   readonly #instruments = new Instruments();
   readonly #tracing: Tracing | undefined;
+  readonly #workers: WorkerMetrics | undefined;
   readonly #stops: readonly (() => void)[];
   #setup: TelemetrySetup;
   #names: KnownNames;
@@ -48,12 +52,13 @@ export class Telemetry implements RequestObserver {
   private constructor(
     feed: RunFeed,
     setup: TelemetrySetup,
-    { connections, configFile, version }: TelemetryParts,
+    { connections, configFile, version, workers }: TelemetryParts,
     tracing: Tracing | undefined,
   ) {
     this.#setup = setup;
     this.#names = new KnownNames(setup.config, setup.models);
     this.#tracing = tracing;
+    this.#workers = workers;
     const namesNow = (): KnownNames => this.#names;
     this.#stops = [
       feed.listen(countRuns(this.#instruments, namesNow)),
@@ -74,9 +79,14 @@ export class Telemetry implements RequestObserver {
     this.#names = new KnownNames(setup.config, setup.models);
   }
 
-  /** In the text format of Prometheus. */
-  metrics(): Promise<string> {
-    return this.#instruments.registry.metrics();
+  /** In the text format of Prometheus; of all processes, where this one is one of several. */
+  async metrics(): Promise<string> {
+    return this.#workers ? writeGathered(await this.#workers.gather()) : this.#instruments.registry.metrics();
+  }
+
+  /** Of this process alone. */
+  async series(): Promise<readonly MetricSeries[]> {
+    return (await this.#instruments.registry.getMetricsAsJSON()) as unknown as readonly MetricSeries[];
   }
 
   async observe(headers: IncomingHttpHeaders, work: () => Promise<AnsweredRequest>): Promise<void> {

@@ -149,3 +149,36 @@ describe("several named tokens", () => {
     expect(issues.join("\n")).not.toContain("hunter2");
   });
 });
+
+describe("the limits of a named token", () => {
+  const withLimits = (limits: unknown, more: object = {}): object => fileOf([{ name: "a", token: "t", limits, ...more }]);
+
+  test("are as many as are given", async () => {
+    const limits = { requestsPerMinute: 60, tokensPerMinute: 40_000, maxConcurrentRuns: 2, monthlyTokens: 5_000_000 };
+    const { gateway, warnings } = await load(withLimits(limits));
+    expect([gateway.auth.tokens[0]?.limits, warnings]).toEqual([limits, []]);
+    expect((await load(withLimits({}))).gateway.auth.tokens[0]?.limits).toEqual({});
+  });
+
+  test.each([
+    [{ requestsPerMinute: 0 }, ".limits.requestsPerMinute: must be at least 1."],
+    [{ tokensPerMinute: 1.5 }, ".limits.tokensPerMinute: must be a whole number, but is a number."],
+    [{ monthlyBudget: 0 }, ".limits.monthlyBudget: must be more than 0."],
+    [{ requestPerMinute: 5 }, '.limits.requestPerMinute: unknown key: did you mean "requestsPerMinute"? Rename or remove it.'],
+  ])("%j are an error that names its place", async (limits, message) => {
+    expect(await problems(withLimits(limits))).toEqual([`${place}${message}`]);
+  });
+
+  test("warn of a budget where a model that the token uses has no price", async () => {
+    const { warnings } = await load(withLimits({ monthlyBudget: 5 }, { agents: ["beta"], models: ["local/qwen3"] }));
+    expect(warnings).toEqual([
+      `${place}.limits.monthlyBudget: does not limit what the token "a" asks of builtin/offline, local/qwen3: models.providers gives no cost for it.`,
+    ]);
+    const priced = {
+      ...withLimits({ monthlyBudget: 5 }),
+      agents: { entries: { main: { default: true, model: "local/qwen3" } } },
+      models: { providers: { local: { baseUrl: "http://127.0.0.1:1/v1", models: [{ id: "qwen3", cost: { input: 1, output: 2 } }] } } },
+    };
+    expect((await load(priced)).warnings).toEqual([]);
+  });
+});

@@ -25,6 +25,15 @@ const json = { "content-type": "application/json" };
 const auth = { mode: "token", token: testToken };
 /** May use the agent `main` only, and name no model. */
 const laptop = { name: "laptop", token: "token-of-a-laptop", agents: ["main"], models: [] };
+/** Tokens with limits: of none that is reached, of one run at a time, one a minute, as good as one a month. */
+const small = { name: "small", token: "token-of-little", limits: { requestsPerMinute: 1000, tokensPerMinute: 10_000 } };
+const asSmall = { authorization: `Bearer ${small.token}` };
+const single = { name: "single", token: "token-of-one-run", limits: { maxConcurrentRuns: 1 } };
+const asSingle = { authorization: `Bearer ${single.token}` };
+const hasty = { name: "hasty", token: "token-in-a-hurry", limits: { requestsPerMinute: 1, tokensPerMinute: 10_000 } };
+const asHasty = { authorization: `Bearer ${hasty.token}` };
+const spent = { name: "spent", token: "token-that-is-spent", limits: { monthlyTokens: 1 } };
+const asSpent = { authorization: `Bearer ${spent.token}` };
 const asLaptop = { authorization: `Bearer ${laptop.token}` };
 const chatHead = "POST /v1/chat/completions";
 
@@ -52,7 +61,7 @@ beforeAll(async () => {
   const endpoints = { chatCompletions: { enabled: true } };
   [gateway, disabled, lockedOut, impatient, broken, hurried, narrow] = await Promise.all([
     startGateway({
-      gateway: { auth: { ...auth, tokens: [laptop] }, http: { endpoints } },
+      gateway: { auth: { ...auth, tokens: [laptop, small, single, hasty, spent] }, http: { endpoints } },
       agents,
       models: { providers: { stub: provider } },
       session: { maxQueued: 0 },
@@ -107,14 +116,14 @@ function chatWith(script: StubScript, more: object = {}): Promise<Exchange> {
 }
 
 /** A second one while the first is at work. */
-async function chatTwice(more: object, of: TestGateway): Promise<Exchange> {
+async function chatTwice(more: object, of: TestGateway, headers: Headers = {}): Promise<Exchange> {
   stub.reply("hang");
   const seen = stub.requestCount;
   const leave = new AbortController();
   const body = { ...say("hi"), model: "openclaw:remote", ...more };
-  const first = of.chat(body, {}, leave.signal).catch(() => undefined);
+  const first = of.chat(body, { ...headers }, leave.signal).catch(() => undefined);
   await stub.waitForRequest(seen + 1);
-  const second = await chat(body, {}, of);
+  const second = await chat(body, headers, of);
   leave.abort();
   await first;
   return second;
@@ -224,6 +233,9 @@ const chatProvocations: readonly (readonly [status: number, how: string, provoke
   [200, "a stream in the background", () => chat(say("what is 6 * 7?", streamed), background)],
   [202, "a run in the background", () => chat(say("hi"), background)],
   [202, "a run in the background again", () => chatAgain(say("hi"), "background", background)],
+  [200, "an answer to a token with limits", () => chat(say("hi"), asSmall)],
+  [200, "a stream for a token with limits", () => chat(say("hi", { stream: true }), asSmall)],
+  [202, "a run in the background of a token with limits", () => chat(say("hi"), { ...background, ...asSmall })],
   [400, "a key that is none", () => chat(say("hi"), { "idempotency-key": "two words" })],
   [400, "a broken request line", () => sendRaw(gateway.url, "POST /v1/chat/completions HTTP/1.1\r\nnonsense\r\n\r\n")],
   [400, "a broken body", () => chat("{")],
@@ -247,6 +259,9 @@ const chatProvocations: readonly (readonly [status: number, how: string, provoke
   [429, "a lock-out", () => chat(say("hi"), {}, lockedOut)],
   [429, "a busy session", () => chatTwice({ user: "busy" }, gateway)],
   [429, "a gateway with too much to do", () => chatTwice({}, narrow)],
+  [429, "a token with too many requests", async () => (await chat(say("hi"), asHasty), chat(say("hi"), asHasty))],
+  [429, "a token with too many runs at work", () => chatTwice({}, gateway, asSingle)],
+  [429, "a token that has used up its month", async () => (await chat(say("hi"), asSpent), chat(say("hi"), asSpent))],
   [429, "a busy provider", () => chatWith({ status: 429, headers: { "retry-after": "20" }, body: { error: { message: "slowly" } } })],
   [431, "oversized headers", () => sendRaw(gateway.url, head(chatHead, { "x-big": "a".repeat(256 * 1024) }))],
   [500, "an agent that goes on calling tools", () => chat({ ...say("what is 6 * 7?"), model: "openclaw:hasty" })],

@@ -39,6 +39,10 @@ const auth = { mode: "token", token: testToken };
 const laptop = { name: "laptop", token: "token-of-a-laptop", agents: ["beta"], models: ["openai/gpt-5.4"] };
 const phone = { name: "phone", token: "token-of-a-phone", expiresAt: "2026-01-01" };
 const desktop = { name: "desktop", token: "token-of-a-desktop", models: ["openai/gpt-5.4"] };
+const hurriedToken = { name: "hurried", token: "token-in-a-hurry", limits: { requestsPerMinute: 60 } };
+const narrowToken = { name: "narrow", token: "token-of-one-run", limits: { maxConcurrentRuns: 1 } };
+const spentToken = { name: "spent", token: "token-that-is-spent", limits: { monthlyTokens: 1 } };
+const as = ({ token }: { token: string }) => ({ authorization: `Bearer ${token}` });
 const asLaptop = { authorization: `Bearer ${laptop.token}` };
 const weather = { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } };
 const sound = { type: "input_audio", input_audio: { data: "UklGRg==", format: "wav" } };
@@ -70,7 +74,7 @@ beforeAll(async () => {
   const quick = { chatCompletions: { enabled: true } };
   [gateway, narrow, hurried, disabled, lockedOut, broken] = await Promise.all([
     startGateway({
-      gateway: { auth: { ...auth, tokens: [laptop, desktop, phone] }, http: { endpoints: quick } },
+      gateway: { auth: { ...auth, tokens: [laptop, desktop, phone, hurriedToken, narrowToken, spentToken] }, http: { endpoints: quick } },
       agents: { entries },
       models: { providers: { local, openai } },
       session: { maxQueued: 0 },
@@ -117,19 +121,19 @@ async function raw(...pieces: string[]): Promise<string> {
 }
 
 /** A chat with `main`, whose language model answers so. */
-function chatWith(script: StubScript, more: object = {}): Promise<string> {
+function chatWith(script: StubScript, more: object = {}, headers: { [name: string]: string } = {}): Promise<string> {
   stub.reply(script);
-  return chat(say("hi", more));
+  return chat(say("hi", more), headers);
 }
 
 /** A second one while the first is at work. */
-async function chatTwice(more: object, of = gateway): Promise<string> {
+async function chatTwice(more: object, of = gateway, headers: { [name: string]: string } = {}): Promise<string> {
   stub.reply("hang");
   const seen = stub.requestCount;
   const leave = new AbortController();
-  const first = of.chat(say("hi", more), {}, leave.signal).catch(() => undefined);
+  const first = of.chat(say("hi", more), headers, leave.signal).catch(() => undefined);
   await stub.waitForRequest(seen + 1);
-  const second = await chat(say("hi", more), {}, of);
+  const second = await chat(say("hi", more), headers, of);
   leave.abort();
   await first;
   return second;
@@ -268,6 +272,13 @@ const provocations: { readonly [name: string]: () => Promise<string> | string } 
   "ChatTooManyRequests.busy": () => chatTwice({ user: "busy" }),
   "ChatTooManyRequests.full": () => chatTwice({}, narrow),
   "ChatTooManyRequests.upstream": () => (stub.reply(rateLimited), chat({ ...say("hi"), model: "openclaw:beta" })),
+  "ChatTooManyRequests.requests": async () => {
+    const limits = { "x-openclaw-model": "builtin/offline", ...as(hurriedToken) };
+    for (let n = 1; n <= 60; n++) await chat(say("hi"), limits);
+    return chat(say("hi"), limits);
+  },
+  "ChatTooManyRequests.ownRuns": () => chatTwice({ user: "narrow" }, gateway, as(narrowToken)),
+  "ChatTooManyRequests.quota": async () => (await chatWith({ text: "All." }, {}, as(spentToken)), chat(say("hi"), as(spentToken))),
   "ChatConflict.otherRequest": chatInConflict,
   "ChatConflict.cancelled": () => chatUntil((id) => raw(head(`POST /v1/runs/${id}/cancel`, bearer))),
   "ChatUnavailable.draining": chatWhileStopping,

@@ -6,6 +6,7 @@ import { describe, expect, test } from "@jest/globals";
 import { validate } from "dockerfile-utils";
 import { exitCodes } from "../../src/cli/exit-codes.ts";
 import { errorCodes } from "../../src/domain/errors.ts";
+import { type MetricSeries, writeGathered } from "../../src/telemetry/gathered-metrics.ts";
 import { addGauges } from "../../src/telemetry/gauges.ts";
 import { Instruments } from "../../src/telemetry/instruments.ts";
 import { readDocument, root } from "./documents.ts";
@@ -135,7 +136,8 @@ test("what an error means is said of every code that there is, once", () => {
   ).toEqual([...errorCodes].toSorted());
 });
 
-describe("what is said of metrics", () => {
+/** With those that there are of several workers only. */
+async function metricNames(): Promise<string[]> {
   const { registry } = new Instruments();
   addGauges(registry, {
     load: () => ({ running: 0, waiting: 0, sessions: 0 }),
@@ -144,7 +146,14 @@ describe("what is said of metrics", () => {
     configFile: () => ({ isUsable: true, needsRestart: false }),
     version: "",
   })();
-  const names = registry.getMetricsAsArray().map(({ name }) => name);
+  const series = (await registry.getMetricsAsJSON()) as unknown as MetricSeries[];
+  const text = await writeGathered({ answers: [{ worker: 1, series }], workers: 1, restarts: 0 });
+  return [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = ""]) => name);
+}
+
+const names = await metricNames();
+
+describe("what is said of metrics", () => {
   const rows = table("metric | labels | what it is | when it is bad, and what to do");
 
   test("is of every metric that there is, once, and of no other", () => {

@@ -172,6 +172,6 @@ test("--as asks for a token that is there, and says which are", async () => {
   expect(await runCli(args, { folder: gateway.folder })).toEqual({
     code: 1,
     stdout: "",
-    stderr: "There is no token of that name in gateway.auth.tokens. There are: main, laptop, phone, old.\n",
+    stderr: "There is no token of that name. There are: main, laptop, phone, old.\n",
   });
 });

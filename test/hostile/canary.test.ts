@@ -369,6 +369,10 @@ const commands: { readonly [command: string]: readonly (readonly string[])[] } =
   "sessions export": [["kept"]],
   "sessions reset": [["kept", "--yes", "--token", wrong]],
   "sessions delete": [["nothing", "--yes"]],
+  "tokens add": [["spare"], ["other", "--agents", wrong, "--json"]],
+  "tokens list": [[], ["--json"]],
+  "tokens rotate": [["spare", "--json"], [wrong]],
+  "tokens revoke": [["spare"], [wrong]],
 };
 
 async function driveCommands(): Promise<void> {

@@ -32,6 +32,10 @@ Commands:
                      that say what else there is. Overwrites nothing.
   models [options]   List the language models that may be named with --model.
   sessions           Look at the sessions that are kept, and delete them.
+  store              Move all that is kept to another database: from a file to
+                     Postgres, and back.
+  tokens             Named tokens beside those of the config: make them, and
+                     take them back at once.
 
 Examples:
   clawgate init                  # write a first config
@@ -48,18 +52,21 @@ test("clawgate gateway --help", async () => {
 Serve the HTTP API until it is stopped with Ctrl-C or SIGTERM.
 
 Options:
-  --config <file>   config file (JSON5); default: OPENCLAW_CONFIG_PATH, then
-                    ~/.openclaw/openclaw.json
-  --port <number>   port to listen on; default 18789
-  --bind <where>    where to listen; default loopback (choices: "loopback",
-                    "lan", "auto", "custom")
-  --token <secret>  the token that callers must send
-  -h, --help        display help for command
+  --config <file>     config file (JSON5); default: OPENCLAW_CONFIG_PATH, then
+                      ~/.openclaw/openclaw.json
+  --port <number>     port to listen on; default 18789
+  --bind <where>      where to listen; default loopback (choices: "loopback",
+                      "lan", "auto", "custom")
+  --token <secret>    the token that callers must send
+  --workers <number>  as many processes on the one port; more than 1 need a
+                      Postgres database
+  -h, --help          display help for command
 
 Examples:
   clawgate gateway
   clawgate gateway --port 0                             # any free port; the greeting says which
   OPENCLAW_GATEWAY_TOKEN=… clawgate gateway --bind lan  # for other machines too
+  clawgate gateway --workers 4                          # a process for each of four cores
 `);
 });
 

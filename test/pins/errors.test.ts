@@ -32,6 +32,8 @@ const pinned: { readonly [Code in ErrorCode]: string } = {
   too_many_failed_logins: "429 rate_limit_error",
   session_busy: "429 rate_limit_error",
   too_many_runs: "429 rate_limit_error",
+  rate_limit_exceeded: "429 rate_limit_error",
+  insufficient_quota: "429 rate_limit_error",
   upstream_rate_limited: "429 rate_limit_error",
   internal_error: "500 server_error",
   max_turns_exceeded: "500 server_error",
@@ -69,6 +71,7 @@ describe("errors on the wire", () => {
       invalid_api_key: { "www-authenticate": "Bearer" },
       idempotency_conflict: { "x-should-retry": "false" },
       run_aborted: { "x-should-retry": "false" },
+      insufficient_quota: { "x-should-retry": "false" },
       draining: { connection: "close" },
     } as { [code: string]: object };
     expectPinned(errorReply(new GatewayError(code, "x")).headers, none);

@@ -35,6 +35,7 @@ function retentionOf(limits: Partial<RetentionConfig>): Retention {
   return new Retention({
     catalog: store.catalog,
     runs: store.runs,
+    accounts: store.accounts,
     turns: new SessionTurns({ lanes: new Lanes({ maxQueued: 4, maxWaitMs: 1_000 }), store, maxWaitMs: 1_000, log }),
     limits: { isEnforced: true, pruneAfterMs: undefined, maxEntries: undefined, maxDiskBytes: undefined, ...limits },
     log,

@@ -38,6 +38,7 @@ function retentionOf(limits: Partial<RetentionConfig>): Retention {
   return new Retention({
     catalog: store.catalog,
     runs: store.runs,
+    accounts: store.accounts,
     turns: new SessionTurns({ lanes, store, maxWaitMs: 1_000, log }),
     limits: { isEnforced: true, pruneAfterMs: undefined, maxEntries: undefined, maxDiskBytes: undefined, ...limits },
     log,

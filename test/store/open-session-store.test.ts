@@ -78,7 +78,8 @@ describe("opening a session store", () => {
     for (const index of ["sessions_by_activity", "sessions_by_owner", "sessions_with_branches"]) database.exec(`drop index ${index}`);
     for (const column of ["message_count", "bytes", "branched_at"]) database.exec(`alter table sessions drop column ${column}`);
     database.exec("alter table messages drop column origin; alter table sessions drop column owner");
-    database.exec("drop table leases; drop table run_events; drop table runs; drop table completions");
+    database.exec("drop table leases; drop table run_events; drop table runs; drop table completions; drop table tokens");
+    database.exec("drop table token_changes; drop table counters; drop table token_usage; drop table token_runs");
     database.exec("delete from kysely_migration where name > '0001_sessions'");
     database.close();
     const reopened = await openSessionStore(file);

@@ -221,7 +221,7 @@ const never = new AbortController().signal;
   test("is opened by many at once, the first time too", async () => {
     const stores = await Promise.all(Array.from({ length: 5 }, () => openStore()));
     await Promise.all(stores.map((store) => store.check()));
-    expect(await database.query("select count(*) as n from kysely_migration")).toEqual([{ n: 6 }]);
+    expect(await database.query("select count(*) as n from kysely_migration")).toEqual([{ n: 8 }]);
   });
 
   test("minds neither tables of other schemas, nor migrations of other programs there", async () => {

@@ -144,7 +144,8 @@ describe.each(engines)("on $name", ({ name, create }) => {
       await store.close();
       for (const index of ["sessions_by_activity", "sessions_by_owner", "sessions_with_branches"]) await sql(`drop index ${index}`);
       for (const column of ["message_count", "bytes", "branched_at"]) await sql(`alter table sessions drop column ${column}`);
-      for (const table of ["run_events", "runs", "completions"]) await sql(`drop table ${table}`);
+      const tables = ["run_events", "runs", "completions", "tokens", "token_changes", "counters", "token_usage", "token_runs"];
+      for (const table of tables) await sql(`drop table ${table}`);
       await sql("delete from kysely_migration where name >= '0005'");
       store = await openSessionStore(database.location);
       expect(await store.catalog.find(key)).toEqual(before);

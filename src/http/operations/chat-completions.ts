@@ -16,6 +16,7 @@ import { decodeChatRequest } from "../chat-request.ts";
 import type { OperationReply, Operations } from "../contract.ts";
 import { Refusal } from "../errors.ts";
 import { encodeHeaderValue } from "../headers.ts";
+import { encodeRateLimits } from "../rate-limit-headers.ts";
 import { describeRun, followRun } from "./runs.ts";
 
 export interface ChatParts {
@@ -38,7 +39,7 @@ export function createChatCompletion(parts: ChatParts): Operations["createChatCo
     };
     if (headers["x-openclaw-background"] === "true") return replyAtOnce(parts, request, { caller, isStreamed, options, signal });
     const run = await parts.runs.start(request, signal);
-    const replyHeaders = headersOf(run, run.isReplay);
+    const replyHeaders = headersOf(run, run);
     if (isStreamed) {
       return { status: 200, type: "text/event-stream", headers: replyHeaders, stream: chunksOf(run, new ChunkEncoder(run, options)) };
     }
@@ -59,8 +60,8 @@ async function replyAtOnce(
   request: RunRequest,
   { caller, isStreamed, options, signal }: Asker,
 ): Promise<ChatReply> {
-  const { record, isReplay } = await runs.startInBackground(request);
-  const headers = headersOf(record, isReplay);
+  const { record, ...begun } = await runs.startInBackground(request);
+  const headers = headersOf(record, begun);
   if (isStreamed) {
     const stream = await followRun(runDirectory, record, { caller, options, after: 0, signal });
     return { status: 200, type: "text/event-stream", headers, stream };
@@ -99,12 +100,18 @@ function failure(run: Run, end: Exclude<RunEnd, CompletedRun>): Refusal {
   return new Refusal(errorOfEnd(end), {
     "x-openclaw-run-id": run.id,
     ...replayed(run.isReplay),
+    ...encodeRateLimits(run.rateLimits),
     ...(isFinal ? { "x-should-retry": "false" } : {}),
   });
 }
 
-function headersOf({ id, sessionKey }: { readonly id: string; readonly sessionKey: string }, isReplay: boolean) {
-  return { "x-openclaw-session-key": encodeHeaderValue(sessionKey), "x-openclaw-run-id": id, ...replayed(isReplay) };
+function headersOf({ id, sessionKey }: Pick<Run, "id" | "sessionKey">, { isReplay, rateLimits }: Pick<Run, "isReplay" | "rateLimits">) {
+  return {
+    "x-openclaw-session-key": encodeHeaderValue(sessionKey),
+    "x-openclaw-run-id": id,
+    ...replayed(isReplay),
+    ...encodeRateLimits(rateLimits),
+  };
 }
 
 function replayed(isReplay: boolean): { [name: string]: string } {

@@ -1,0 +1,54 @@
+/**
+ * The tokens of the store, read at once and again whenever somebody has changed them, in whichever process.
+ *
+ * While the database does not answer, those that were read last hold. Deliberately absent: who may call with them
+ * (`auth-service.ts`), and what becomes of those who call with one that is no more.
+ */
+import type { StoredToken, TokenStore } from "../domain/token.ts";
+
+/** So long a change may go unnoticed where nobody tells of it. */
+const lookEveryMs = 500;
+
+export class TokenWatch {
+  readonly #store: TokenStore;
+  readonly #onTokens: (tokens: readonly StoredToken[]) => void;
+  readonly #stop = new AbortController();
+  #following: Promise<void> | undefined;
+
+  constructor(store: TokenStore, onTokens: (tokens: readonly StoredToken[]) => void) {
+    this.#store = store;
+    this.#onTokens = onTokens;
+  }
+
+  /** Rejects with `store_unavailable`: who does not know the tokens must not begin to serve. */
+  async start(): Promise<void> {
+    const version = await this.#store.version();
+    this.#onTokens(await this.#store.list());
+    this.#following = this.#follow(version);
+  }
+
+  /** Before the store is closed. Never rejects. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#following;
+  }
+
+  async #follow(first: number): Promise<void> {
+    const { signal } = this.#stop;
+    const changes = this.#store.watch();
+    for (let known = first; !signal.aborted;) {
+      await changes.next(lookEveryMs, signal);
+      if (!signal.aborted) known = await this.#look(known).catch(() => known);
+    }
+    changes.stop();
+  }
+
+  /** The version is asked for first: what changes between the two is seen by the next look. */
+  async #look(known: number): Promise<number> {
+    const version = await this.#store.version();
+    if (version === known) return known;
+    const tokens = await this.#store.list();
+    if (!this.#stop.signal.aborted) this.#onTokens(tokens);
+    return version;
+  }
+}
