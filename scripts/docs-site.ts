@@ -30,6 +30,8 @@ const sources: readonly (readonly [source: string, target: string, title: string
   ["docs/completions.md", "completions.html", "Stored completions"],
   ["docs/websocket.md", "websocket.html", "WebSocket"],
   ["docs/operations.md", "operations.html", "Operations"],
+  ["docs/tokens.md", "tokens.html", "Tokens in the database"],
+  ["docs/limits.md", "limits.html", "Limits of tokens"],
   ["docs/scaling.md", "scaling.html", "Several gateways"],
   ["SECURITY.md", "security.html", "Security"],
   ["docs/benchmarks.md", "benchmarks.html", "Benchmarks"],

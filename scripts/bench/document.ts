@@ -1,7 +1,8 @@
 /**
- * What docs/benchmarks.md says of a run: the parts of it between `<!-- bench: name -->` and `<!-- end bench -->`, made of the
- * results that `npm run bench -- --json` wrote. Pure; the prose around them is nobody's but the author's.
+ * What docs/benchmarks.md and docs/scaling.md say of a run: the parts of them between `<!-- bench: name -->` and `<!-- end bench -->`,
+ * made of the results that `npm run bench -- --json` and `bench:scaling` wrote. Pure; the prose around them is nobody's but the author's.
  */
+import { formatReading } from "../scaling/reading.ts";
 import { formatTarget, round, type BenchResults, type ScenarioResult } from "./report.ts";
 
 const part = /(<!-- bench: (\w+) -->\n)[\s\S]*?(<!-- end bench -->)/g;
@@ -10,13 +11,14 @@ const parts: { readonly [name: string]: (results: BenchResults) => string } = {
   run: formatRun,
   targets: formatTargets,
   tables: formatTables,
+  scaling: ({ scenarios }) => formatReading(Object.assign({}, ...scenarios.map(({ figures }) => figures)) as { [name: string]: number }),
 };
 
 /** The document with its parts written anew; throws where it asks for one that there is not. */
 export function fillDocument(markdown: string, results: BenchResults): string {
   return markdown.replaceAll(part, (_, begin: string, name: string, end: string) => {
     const make = parts[name];
-    if (!make) throw new Error(`docs/benchmarks.md asks for ${name}; there are ${Object.keys(parts).join(", ")}.`);
+    if (!make) throw new Error(`The document asks for ${name}; there are ${Object.keys(parts).join(", ")}.`);
     return `${begin}\n${make(results)}\n\n${end}`;
   });
 }
@@ -28,7 +30,8 @@ function formatRun({ date, machine, versions, idleBefore, rounds, isQuick, scena
     ["machine", machine],
     ["Node", versions.node],
     ["Clawgate", versions.clawgate],
-    ["Portkey", versions.portkey],
+    ...(versions.portkey === undefined ? [] : [["Portkey", versions.portkey]]),
+    ...(versions.postgres === undefined ? [] : [["Postgres", versions.postgres]]),
     ["idle before the start", idleBefore],
     ["rounds", rounds],
     ["form", `${isQuick ? "short (`--quick`), which shows that it works and hardly more" : "full"}, ${minutes} minutes`],

@@ -37,10 +37,12 @@ export interface ScenarioResult {
 
 /** What `--json` keeps of a run. */
 export interface BenchResults {
+  /** Which document they are for; unless told, docs/benchmarks.md. */
+  readonly page?: "scaling";
   readonly date: string;
   readonly isQuick: boolean;
   readonly machine: string;
-  readonly versions: { readonly [program in "clawgate" | "node" | "portkey"]: string };
+  readonly versions: { readonly [program in "clawgate" | "node"]: string } & { readonly [other in "portkey" | "postgres"]?: string };
   readonly idleBefore: string;
   readonly rounds: string;
   readonly scenarios: readonly (ScenarioResult & { readonly seconds: number })[];

@@ -32,7 +32,10 @@ const folders = new Set<string>();
 process.once("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
 /** Makes a folder with the gateway's config in it; gone when this process is. */
-export function writeConfig(upstreamUrl: string, { maxConcurrent }: { maxConcurrent?: number } = {}): string {
+export function writeConfig(
+  upstreamUrl: string,
+  { maxConcurrent, session = {} }: { maxConcurrent?: number; session?: object } = {},
+): string {
   const folder = mkdtempSync(join(tmpdir(), "clawgate-bench-"));
   folders.add(folder);
   const agentOf = (model: string): object => ({ model: `stub/${model}` });
@@ -54,7 +57,7 @@ export function writeConfig(upstreamUrl: string, { maxConcurrent }: { maxConcurr
       },
     },
     models: { providers: { stub: { baseUrl: upstreamUrl, models: Object.values(models).map((id) => ({ id })) } } },
-    session: { database: databaseName },
+    session: { database: databaseName, ...session },
   };
   const path = join(folder, "openclaw.json");
   writeFileSync(path, JSON.stringify(config, undefined, 2));
@@ -64,9 +67,9 @@ export function writeConfig(upstreamUrl: string, { maxConcurrent }: { maxConcurr
 /** As `npm start` has it, for all alike: with it, what is under way at 64 requests at a time is not copied about so often. */
 const youngFlag = "--max-semi-space-size=32";
 
-/** `nodeFlags`: for a profiler. */
-export function startGateway(configPath: string, nodeFlags: readonly string[] = []): Promise<ServerProcess> {
-  const command = [join(root, "bin/clawgate.js"), "gateway", "--config", configPath, "--port", "0"];
+/** `nodeFlags`: for a profiler. `flags`: the gateway's own. */
+export function startGateway(configPath: string, nodeFlags: readonly string[] = [], flags: readonly string[] = []): Promise<ServerProcess> {
+  const command = [join(root, "bin/clawgate.js"), "gateway", "--config", configPath, "--port", "0", ...flags];
   return startServer([youngFlag, ...nodeFlags, ...command], { env: plainEnvironment({}) });
 }
 
