@@ -7,6 +7,16 @@ import type * as Package from "kysely";
 
 const kysely = createRequire(import.meta.url)("kysely") as typeof Package;
 
-export const { Kysely, Migrator, PostgresDialect, PostgresQueryCompiler, sql, SqliteAdapter, SqliteDialect, SqliteQueryCompiler } = kysely;
+export const {
+  Kysely,
+  Migrator,
+  PostgresAdapter,
+  PostgresDialect,
+  PostgresQueryCompiler,
+  sql,
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteQueryCompiler,
+} = kysely;
 /** As a type, beside the class of that name. */
 export type Kysely<Tables> = Package.Kysely<Tables>;

@@ -10,7 +10,8 @@ import type { CompiledQuery, DatabaseConnection, DataTypeNode, Driver, QueryComp
 import pg from "pg";
 import type { Pool, PoolClient } from "pg";
 
-import { PostgresDialect, PostgresQueryCompiler } from "./kysely.ts";
+import { CompiledStatements, type RememberingAdapter } from "./hot-statement.ts";
+import { PostgresAdapter, PostgresDialect, PostgresQueryCompiler } from "./kysely.ts";
 
 /** Longer than a transaction may do nothing: whoever waits for the locks of one that was stopped gets them. */
 const statementTimeoutMs = 8_000;
@@ -27,6 +28,10 @@ export class PooledPostgresDialect extends PostgresDialect {
     this.#pool = pool;
   }
 
+  override createAdapter(): RememberingAdapter {
+    return new PooledAdapter();
+  }
+
   override createDriver(): Driver {
     return new PooledDriver(this.#pool);
   }
@@ -34,6 +39,10 @@ export class PooledPostgresDialect extends PostgresDialect {
   override createQueryCompiler(): QueryCompiler {
     return new SqliteLikeCompiler();
   }
+}
+
+class PooledAdapter extends PostgresAdapter implements RememberingAdapter {
+  readonly compiled = new CompiledStatements();
 }
 
 /** Columns hold what they hold in SQLite: integers of 64 bits, and text that is compared byte by byte. */

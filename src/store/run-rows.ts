@@ -8,7 +8,9 @@ import type { Transaction } from "kysely";
 import { GatewayError } from "../domain/errors.ts";
 import type { OpenedRun, RunEnding, RunOutcome, NumberedEvent, RunRecord } from "../domain/run-record.ts";
 import { insertCompletion } from "./completion-rows.ts";
+import { HotStatement } from "./hot-statement.ts";
 import { encodeEvents, isErrorCode } from "./run-event-body.ts";
+import { sql } from "./kysely.ts";
 import type { RunsTable, StoreTables } from "./schema.ts";
 import { storedBytes } from "./stored-bytes.ts";
 import { hasStrings, isRecord, parseStored } from "./stored-json.ts";
@@ -34,18 +36,35 @@ type StoredOutcome = Omit<RunOutcome, "status" | "model" | "endedAt">;
 
 /** Nothing when the run has a row already. */
 export async function insertRun(trx: Transaction<StoreTables>, run: OpenedRun, processName: string): Promise<void> {
-  await trx
-    .insertInto("runs")
-    .values(toRow(run, processName))
-    .onConflict((conflict) => conflict.column("id").doNothing())
-    .execute();
+  await opening.ask(trx, toRow(run, processName));
 }
+
+const opening = new HotStatement<OpenedRow>((db, place) =>
+  db
+    .insertInto("runs")
+    .values({
+      id: place("id"),
+      agent_id: place("agent_id"),
+      session_key: place("session_key"),
+      owner: place("owner"),
+      model_name: place("model_name"),
+      model: place("model"),
+      is_background: place("is_background"),
+      created_at: place("created_at"),
+      expires_at: place("expires_at"),
+      process: place("process"),
+      idempotency_key: place("idempotency_key"),
+      fingerprint: place("fingerprint"),
+      ...asOpened,
+    })
+    .onConflict((conflict) => conflict.column("id").doNothing()),
+);
 
 /** False when another run of the owner's has its idempotency key. */
 export async function insertKeyedRun(trx: Transaction<StoreTables>, run: OpenedRun, processName: string): Promise<boolean> {
   const row = await trx
     .insertInto("runs")
-    .values(toRow(run, processName))
+    .values({ ...toRow(run, processName), ...asOpened })
     .onConflict((conflict) => conflict.columns(["owner", "idempotency_key"]).where("idempotency_key", "is not", null).doNothing())
     .returning("id")
     .executeTakeFirst();
@@ -58,22 +77,34 @@ export async function insertKeyedRun(trx: Transaction<StoreTables>, run: OpenedR
  */
 export async function endRun(trx: Transaction<StoreTables>, { runId, outcome, events, freesKey, completion }: RunEnding): Promise<void> {
   const { status, model, endedAt, ...rest } = outcome;
+  const ended = {
+    id: runId,
+    status,
+    model,
+    ended_at: new Date(endedAt).toISOString(),
+    outcome: JSON.stringify(rest satisfies StoredOutcome),
+  };
+  const isThere = (await ending.count(trx, ended)) > 0;
   const rows = encodeEvents(events);
-  const { numUpdatedRows } = await trx
-    .updateTable("runs")
-    .set((eb) => ({
-      status,
-      model,
-      ended_at: new Date(endedAt).toISOString(),
-      outcome: JSON.stringify(rest satisfies StoredOutcome),
-      ...(rows.length > 0 ? { bytes: eb("bytes", "+", bytesOf(rows)) } : {}),
-      ...(freesKey ? { idempotency_key: null } : {}),
-    }))
-    .where("id", "=", runId)
-    .executeTakeFirstOrThrow();
-  if (rows.length > 0 && numUpdatedRows > 0n) await insertRows(trx, runId, rows);
+  if (isThere && (rows.length > 0 || freesKey)) {
+    await trx
+      .updateTable("runs")
+      .set((eb) => ({ bytes: eb("bytes", "+", bytesOf(rows)), ...(freesKey ? { idempotency_key: null } : {}) }))
+      .where("id", "=", runId)
+      .execute();
+  }
+  if (isThere && rows.length > 0) await insertRows(trx, runId, rows);
   if (completion) await insertCompletion(trx, completion);
 }
+
+type EndedRow = Pick<RunsTable, "id" | "status" | "model" | "ended_at" | "outcome">;
+
+const ending = new HotStatement<EndedRow>((db, place) =>
+  db
+    .updateTable("runs")
+    .set({ status: place("status"), model: place("model"), ended_at: place("ended_at"), outcome: place("outcome") })
+    .where("id", "=", place("id")),
+);
 
 /** Nothing when the run has no row any more. */
 export async function insertEvents(trx: Transaction<StoreTables>, runId: string, events: readonly NumberedEvent[]): Promise<void> {
@@ -113,7 +144,20 @@ export function toRecord(row: RecordRow): RunRecord {
   };
 }
 
-function toRow({ idempotency, ...run }: OpenedRun, processName: string) {
+type OpenedRow = Omit<RunsTable, keyof typeof asOpened>;
+
+/** The same for every run. */
+const asOpened = {
+  status: sql.lit("running" as const),
+  ended_at: sql.lit(null),
+  outcome: sql.lit(null),
+  renewals: sql.lit(0),
+  is_cancel_requested: sql.lit(0 as const),
+  has_effects: sql.lit(0 as const),
+  bytes: sql.lit(0),
+};
+
+function toRow({ idempotency, ...run }: OpenedRun, processName: string): OpenedRow {
   return {
     id: run.id,
     agent_id: run.agentId,
@@ -121,19 +165,12 @@ function toRow({ idempotency, ...run }: OpenedRun, processName: string) {
     owner: run.owner,
     model_name: run.modelName,
     model: run.model,
-    is_background: run.isBackground ? (1 as const) : (0 as const),
-    status: "running" as const,
+    is_background: run.isBackground ? 1 : 0,
     created_at: new Date(run.createdAt).toISOString(),
     expires_at: new Date(run.expiresAt).toISOString(),
-    ended_at: null,
-    outcome: null,
     process: processName,
-    renewals: 0,
-    is_cancel_requested: 0 as const,
     idempotency_key: idempotency?.key ?? null,
     fingerprint: idempotency?.fingerprint ?? null,
-    has_effects: 0 as const,
-    bytes: 0,
   };
 }
 

@@ -5,14 +5,15 @@
  * longest silence by their own steady clock: no time is ever compared between two processes, so no clock that is set can
  * take a session from whoever is at work on it. The first to be refused is noted in the row and gets it when it is released;
  * a process with many runs for one session cannot keep it from another one.
- * Deliberately absent: how long and how often somebody tries (`service/lease-wait.ts`).
+ * Deliberately absent: the row itself (`lease-rows.ts`), and how long and how often somebody tries (`service/lease-wait.ts`).
  */
-import type { Kysely, Transaction } from "kysely";
+import type { Transaction } from "kysely";
 
-import { GatewayError } from "../domain/errors.ts";
+import type { GatewayError } from "../domain/errors.ts";
 import type { LeaseClaim, SessionKey, SessionLease } from "../domain/session.ts";
 import type { Changes } from "../domain/changes.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
+import { freeLease, insertLease, leaseLost, selectLease } from "./lease-rows.ts";
 import { noNotices, type Notices } from "./notices.ts";
 import { isDead } from "./process-identity.ts";
 import type { LeasesTable, StoreTables } from "./schema.ts";
@@ -23,7 +24,6 @@ const defaultLongestSilenceMs = 15_000;
 const renewalsPerSilence = 3;
 /** Databases bound the parameters of one statement. */
 const maxRenewedAtOnce = 500;
-const lostRetryAfterMs = 1_000;
 
 /** What a waiting process has seen of a row. */
 interface Sighting extends Pick<LeasesTable, "owner" | "renewals"> {
@@ -223,45 +223,6 @@ export class SessionLeases {
   #transact<T>(work: (trx: Transaction<StoreTables>) => Promise<T>): Promise<T> {
     return this.#db.run((db) => db.transaction().execute(work));
   }
-}
-
-/** What a write is answered whose lease was lost. */
-export function leaseLost(consequence = "the run was not stored"): GatewayError {
-  return new GatewayError("session_busy", `Another process took over this session meanwhile; ${consequence}. Send it again.`, {
-    retryAfterMs: lostRetryAfterMs,
-  });
-}
-
-/** Whether the lease of a write, if it has one, is still had. Nobody takes it before the write is done. */
-export async function showLease(trx: Transaction<StoreTables>, fence: number | undefined): Promise<boolean> {
-  if (fence === undefined) return true;
-  return (await trx.selectFrom("leases").where("fence", "=", fence).select("fence").forUpdate().executeTakeFirst()) !== undefined;
-}
-
-/** Like `showLease`; if there is one it is handed over to whoever is next. */
-export async function freeLease(trx: Transaction<StoreTables>, fence: number | undefined, notices: Notices): Promise<boolean> {
-  if (fence === undefined) return true;
-  const row = await trx.deleteFrom("leases").where("fence", "=", fence).returning(["session_key", "next_owner"]).executeTakeFirst();
-  if (row?.next_owner) {
-    await insertLease(trx, row.session_key, row.next_owner);
-    await notices.tell(trx, `lease:${fence}`);
-  }
-  return row !== undefined;
-}
-
-/** Undefined when there is one already. */
-async function insertLease(trx: Transaction<StoreTables>, sessionKey: SessionKey, owner: string): Promise<number | undefined> {
-  const row = await trx
-    .insertInto("leases")
-    .values({ session_key: sessionKey, owner, next_owner: null, renewals: 0 })
-    .onConflict((conflict) => conflict.column("session_key").doNothing())
-    .returning("fence")
-    .executeTakeFirst();
-  return row?.fence;
-}
-
-function selectLease(db: Kysely<StoreTables>, sessionKey: SessionKey) {
-  return db.selectFrom("leases").where("session_key", "=", sessionKey).select(["fence", "owner", "renewals", "next_owner"]);
 }
 
 function watch({ fence, owner, renewals }: LeaseRow, before: Sighting | undefined): Sighting {

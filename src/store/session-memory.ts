@@ -5,7 +5,7 @@
  */
 import type { SessionMemory, SessionOwnership } from "../domain/session.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
-import { showLease } from "./session-leases.ts";
+import { showLease } from "./lease-rows.ts";
 import { isStorableText, MemoryRefused } from "./store-errors.ts";
 import { storedBytes } from "./stored-bytes.ts";
 

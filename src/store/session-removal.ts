@@ -12,7 +12,7 @@ import type { Removed } from "../domain/session-catalog.ts";
 import { besidePath } from "./beside-path.ts";
 import { removeRunsOf } from "./run-removal.ts";
 import { type SessionsTable, sessionColumns, type StoreTables } from "./schema.ts";
-import { leaseLost, showLease } from "./session-leases.ts";
+import { leaseLost, showLease } from "./lease-rows.ts";
 import { rowOverheadBytes } from "./stored-bytes.ts";
 
 type SessionRow = Pick<SessionsTable, (typeof sessionColumns)[number]>;

@@ -22,7 +22,6 @@ import type { WindowCounters } from "../domain/token-account.ts";
 import type { StoredTranscript, TranscriptNode } from "../domain/transcript-tree.ts";
 import { StoredCompletions } from "./completion-store.ts";
 import { GuardedDatabase } from "./guarded-database.ts";
-import { sql } from "./kysely.ts";
 import { decodeBody } from "./message-body.ts";
 import { noNotices, type Notices } from "./notices.ts";
 import { createOrderedIds } from "./ordered-id.ts";
@@ -35,6 +34,7 @@ import { StoredCatalog } from "./session-catalog.ts";
 import { isStorableText } from "./store-errors.ts";
 import { StoredTokenAccounts } from "./token-accounts.ts";
 import { StoredTokens } from "./token-store.ts";
+import { activePath, type PathRow } from "./transcript-rows.ts";
 import { StoredTranscriptWriter } from "./transcript-writer.ts";
 
 const defaultClosePatienceMs = 5_000;
@@ -83,12 +83,22 @@ export class StoredSessions implements SessionStore {
     });
   }
 
-  readPath(sessionKey: SessionKey): Promise<StoredTranscript> {
-    return this.#read(sessionKey, selectActivePath);
+  async readPath(sessionKey: SessionKey): Promise<StoredTranscript> {
+    refuseUnstorableKey(sessionKey);
+    const { rows } = await this.#db.run((db) => activePath.ask(db, { key: sessionKey }));
+    const leaf = rows.at(-1);
+    return { owner: leaf?.owner ?? undefined, leafId: leaf?.id ?? undefined, nodes: rows.filter(isNode).map(toNode) };
   }
 
-  readTree(sessionKey: SessionKey): Promise<StoredTranscript> {
-    return this.#read(sessionKey, selectAnswered);
+  async readTree(sessionKey: SessionKey): Promise<StoredTranscript> {
+    refuseUnstorableKey(sessionKey);
+    return this.#db.run(async (db) => {
+      const session = await db.selectFrom("sessions").where("key", "=", sessionKey).select(["leaf_id", "owner"]).executeTakeFirst();
+      if (!session?.leaf_id) return { owner: session?.owner, leafId: undefined, nodes: [] };
+      // Messages are never moved: those above the leaf are there still, whatever was added meanwhile.
+      const rows = await selectAnswered(db, sessionKey).execute();
+      return { owner: session.owner, leafId: session.leaf_id, nodes: rows.map(toNode) };
+    });
   }
 
   async beginTurns(start: TranscriptStart): Promise<TranscriptWriter> {
@@ -134,22 +144,14 @@ export class StoredSessions implements SessionStore {
     await this.#db.close();
     await Promise.all([released, deafened]);
   }
-
-  async #read(sessionKey: SessionKey, select: SelectNodes): Promise<StoredTranscript> {
-    refuseUnstorableKey(sessionKey);
-    return this.#db.run(async (db) => {
-      const session = await db.selectFrom("sessions").where("key", "=", sessionKey).select(["leaf_id", "owner"]).executeTakeFirst();
-      if (!session?.leaf_id) return { owner: session?.owner, leafId: undefined, nodes: [] };
-      // Messages are never moved: those above the leaf are there still, whatever was added meanwhile.
-      const rows = await select(db, sessionKey, session.leaf_id).execute();
-      return { owner: session.owner, leafId: session.leaf_id, nodes: rows.map(toNode) };
-    });
-  }
 }
 
-type SelectNodes = (db: Kysely<StoreTables>, sessionKey: SessionKey, leafId: string) => { execute(): Promise<NodeRow[]> };
-
 type NodeRow = Pick<MessagesTable, "id" | "parent_id" | "run_id" | "origin" | "body">;
+
+/** A leaf may be named and not be there. */
+function isNode(row: PathRow): row is PathRow & NodeRow {
+  return row.body !== null;
+}
 
 /** Only answered messages are ever read. */
 function toNode({ id, parent_id, run_id, origin, body }: NodeRow): TranscriptNode {
@@ -165,27 +167,6 @@ function selectAnswered(db: Kysely<StoreTables>, sessionKey: SessionKey) {
     .where("state", "=", "active")
     .select([...nodeColumns])
     .orderBy("id");
-}
-
-/** From the active leaf up its parents, then turned around: superseded branches and unanswered messages are never touched. */
-function selectActivePath(db: Kysely<StoreTables>, sessionKey: SessionKey, leafId: string) {
-  return db
-    .withRecursive("path(id, parent_id, run_id, origin, body, depth)", (qb) =>
-      qb
-        .selectFrom("messages")
-        .where("messages.id", "=", leafId)
-        .where("messages.session_key", "=", sessionKey)
-        .select([...nodeColumns, sql<number>`0`.as("depth")])
-        .unionAll(
-          qb
-            .selectFrom("path")
-            .innerJoin("messages", "messages.id", "path.parent_id")
-            .select([...nodeColumns, sql<number>`path.depth + 1`.as("depth")]),
-        ),
-    )
-    .selectFrom("path")
-    .select(["id", "parent_id", "run_id", "origin", "body"])
-    .orderBy("depth", "desc");
 }
 
 function refuseUnstorableKey(sessionKey: SessionKey): void {

@@ -3,10 +3,13 @@
  *
  * Deliberately absent: how statements run (`libsql-dialect.ts`).
  */
+import { CompiledStatements, type RememberingAdapter } from "./hot-statement.ts";
 import { SqliteAdapter, SqliteQueryCompiler } from "./kysely.ts";
 
 /** SQLite can change tables inside a transaction; Kysely's adapter does not use it. */
-export class TransactionalAdapter extends SqliteAdapter {
+export class TransactionalAdapter extends SqliteAdapter implements RememberingAdapter {
+  readonly compiled = new CompiledStatements();
+
   override get supportsTransactionalDdl(): boolean {
     return true;
   }

@@ -14,12 +14,14 @@ import { isSystemMessage, type Message } from "../domain/message.ts";
 import type { RunEnding } from "../domain/run-record.ts";
 import type { TranscriptStart, TranscriptWriter } from "../domain/session.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
+import { freeLease, leaseLost, showLease } from "./lease-rows.ts";
 import { encodeBody } from "./message-body.ts";
 import type { Notices } from "./notices.ts";
 import { endRun, insertRun } from "./run-rows.ts";
-import type { MessagesTable, SessionsTable, StoreTables } from "./schema.ts";
-import { freeLease, leaseLost, type SessionLeases, showLease } from "./session-leases.ts";
+import type { MessagesTable, StoreTables } from "./schema.ts";
+import type { SessionLeases } from "./session-leases.ts";
 import { storedBytes } from "./stored-bytes.ts";
+import { answerMessages, growSession, insertMessages, maxRowsPerStatement, type SessionChange } from "./transcript-rows.ts";
 
 export interface TranscriptWriterParts {
   readonly db: GuardedDatabase;
@@ -31,8 +33,6 @@ export interface TranscriptWriterParts {
   readonly notices: Notices;
 }
 
-/** Databases bound the parameters of one statement. Between two of them the process gets to its other work. */
-const maxRowsPerStatement = 500;
 const staleRetryAfterMs = 1_000;
 
 /** Messages of one write, chained below what was kept before. */
@@ -41,8 +41,6 @@ interface Turn {
   readonly bytes: number;
   readonly now: string;
 }
-
-type SessionChange = Partial<Pick<SessionsTable, "leaf_id" | "branched_at" | "updated_at">>;
 
 export class StoredTranscriptWriter implements TranscriptWriter {
   readonly #parts: TranscriptWriterParts;
@@ -122,7 +120,7 @@ export class StoredTranscriptWriter implements TranscriptWriter {
    */
   async #layBeside(trx: Transaction<StoreTables>, turn: Turn, change: SessionChange = {}): Promise<boolean> {
     if (!(await this.#changeSession(trx, turn, change))) return false;
-    await insertRows(trx, turn.rows);
+    await insertMessages(trx, turn.rows);
     return true;
   }
 
@@ -133,11 +131,11 @@ export class StoredTranscriptWriter implements TranscriptWriter {
     if (leaf === undefined) return;
     const branching = parentId === leafId ? {} : { branched_at: turn.now };
     if (!(await this.#changeSession(trx, turn, { leaf_id: leaf, updated_at: turn.now, ...branching }))) throw movedOn();
-    await insertRows(trx, turn.rows);
+    await insertMessages(trx, turn.rows);
     if ((await this.#answerEarlier(trx)) !== this.#ids.length) throw movedOn();
   }
 
-  /** False, and nothing is changed, when the session is gone, somebody else's, or its leaf, if it is to move, has moved already. */
+  /** As `growSession`; makes the session first where the run has found none. */
   async #changeSession(trx: Transaction<StoreTables>, { rows, bytes, now }: Turn, change: SessionChange): Promise<boolean> {
     const { sessionKey: key, agentId: agent_id, owner, leafId } = this.#start;
     if (!this.#hasSession) {
@@ -146,39 +144,21 @@ export class StoredTranscriptWriter implements TranscriptWriter {
         .insertInto("sessions")
         .values({ key, agent_id, owner, leaf_id: null, created_at: now, updated_at: now, ...counts, branched_at: null, ...change })
         .onConflict((conflict) => conflict.column("key").doNothing())
-        .returning("key")
         .executeTakeFirst();
       // One that was made since, by an agent's memory for one, is changed like any other.
-      if (created) return true;
+      if (created.numInsertedOrUpdatedRows) return true;
     }
-    let update = trx
-      .updateTable("sessions")
-      .set((eb) => ({
-        message_count: eb("message_count", "+", rows.length),
-        bytes: eb("bytes", "+", bytes),
-        ...change,
-      }))
-      .where("key", "=", key)
-      .where("owner", "=", owner);
-    if (change.leaf_id !== undefined) update = update.where("leaf_id", "is not distinct from", leafId ?? null);
-    return (await update.returning("key").executeTakeFirst()) !== undefined;
+    return growSession(trx, { key, owner, rows: rows.length, bytes }, change, leafId ?? null);
   }
 
-  /** How many they were. Named by their range and their run, so that the statement is the same however many they are. */
+  /** How many they were. */
   async #answerEarlier(trx: Transaction<StoreTables>): Promise<number> {
     let count = 0;
     for (let start = 0; start < this.#ids.length; start += maxRowsPerStatement) {
       if (start > 0) await otherWork();
       const ids = this.#ids.slice(start, start + maxRowsPerStatement);
-      const { numUpdatedRows } = await trx
-        .updateTable("messages")
-        .set({ state: "active" })
-        .where("session_key", "=", this.#start.sessionKey)
-        .where("id", ">=", ids[0]!)
-        .where("id", "<=", ids.at(-1)!)
-        .where("run_id", "=", this.#start.run.id)
-        .executeTakeFirstOrThrow();
-      count += Number(numUpdatedRows);
+      const { sessionKey: session_key, run } = this.#start;
+      count += await answerMessages(trx, { session_key, run_id: run.id, from: ids[0]!, to: ids.at(-1)! });
     }
     return count;
   }
@@ -219,16 +199,6 @@ export async function noteUnanswered(trx: Transaction<StoreTables>, sessionKey: 
     .where("key", "=", sessionKey)
     .where((eb) => eb.exists(kept))
     .execute();
-}
-
-async function insertRows(trx: Transaction<StoreTables>, rows: readonly MessagesTable[]): Promise<void> {
-  for (let start = 0; start < rows.length; start += maxRowsPerStatement) {
-    if (start > 0) await otherWork();
-    await trx
-      .insertInto("messages")
-      .values(rows.slice(start, start + maxRowsPerStatement))
-      .execute();
-  }
 }
 
 function movedOn(): GatewayError {
