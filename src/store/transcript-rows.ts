@@ -45,6 +45,28 @@ export const activePath = new HotStatement<{ key: string }, PathRow>((db, place)
       select id, parent_id, run_id, origin, body, case when depth = 0 then owner end as owner from path order by depth desc`.compile(db),
 }));
 
+/** False when there is one already. */
+export async function createSession(trx: Transaction<StoreTables>, session: Session): Promise<boolean> {
+  return (await creating.count(trx, session)) > 0;
+}
+
+const creating = new HotStatement<Session>((db, place) =>
+  db
+    .insertInto("sessions")
+    .values({
+      key: place("key"),
+      agent_id: place("agent_id"),
+      owner: place("owner"),
+      leaf_id: place("leaf_id"),
+      created_at: place("created_at"),
+      updated_at: place("updated_at"),
+      message_count: place("message_count"),
+      bytes: place("bytes"),
+      branched_at: place("branched_at"),
+    })
+    .onConflict((conflict) => conflict.column("key").doNothing()),
+);
+
 /** What a write adds to a session of that owner. */
 export interface Growth extends Pick<Session, "key" | "owner"> {
   readonly rows: number;

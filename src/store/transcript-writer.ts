@@ -21,7 +21,7 @@ import { endRun, insertRun } from "./run-rows.ts";
 import type { MessagesTable, StoreTables } from "./schema.ts";
 import type { SessionLeases } from "./session-leases.ts";
 import { storedBytes } from "./stored-bytes.ts";
-import { answerMessages, growSession, insertMessages, maxRowsPerStatement, type SessionChange } from "./transcript-rows.ts";
+import { answerMessages, createSession, growSession, insertMessages, maxRowsPerStatement, type SessionChange } from "./transcript-rows.ts";
 
 export interface TranscriptWriterParts {
   readonly db: GuardedDatabase;
@@ -139,14 +139,10 @@ export class StoredTranscriptWriter implements TranscriptWriter {
   async #changeSession(trx: Transaction<StoreTables>, { rows, bytes, now }: Turn, change: SessionChange): Promise<boolean> {
     const { sessionKey: key, agentId: agent_id, owner, leafId } = this.#start;
     if (!this.#hasSession) {
-      const counts = { message_count: rows.length, bytes };
-      const created = await trx
-        .insertInto("sessions")
-        .values({ key, agent_id, owner, leaf_id: null, created_at: now, updated_at: now, ...counts, branched_at: null, ...change })
-        .onConflict((conflict) => conflict.column("key").doNothing())
-        .executeTakeFirst();
+      const began = { leaf_id: null, branched_at: null, created_at: now, updated_at: now };
+      const created = await createSession(trx, { key, agent_id, owner, ...began, message_count: rows.length, bytes, ...change });
       // One that was made since, by an agent's memory for one, is changed like any other.
-      if (created.numInsertedOrUpdatedRows) return true;
+      if (created) return true;
     }
     return growSession(trx, { key, owner, rows: rows.length, bytes }, change, leafId ?? null);
   }
