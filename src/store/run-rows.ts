@@ -77,32 +77,27 @@ export async function insertKeyedRun(trx: Transaction<StoreTables>, run: OpenedR
  */
 export async function endRun(trx: Transaction<StoreTables>, { runId, outcome, events, freesKey, completion }: RunEnding): Promise<void> {
   const { status, model, endedAt, ...rest } = outcome;
-  const ended = {
-    id: runId,
-    status,
-    model,
-    ended_at: new Date(endedAt).toISOString(),
-    outcome: JSON.stringify(rest satisfies StoredOutcome),
-  };
-  const isThere = (await ending.count(trx, ended)) > 0;
   const rows = encodeEvents(events);
-  if (isThere && (rows.length > 0 || freesKey)) {
-    await trx
-      .updateTable("runs")
-      .set((eb) => ({ bytes: eb("bytes", "+", bytesOf(rows)), ...(freesKey ? { idempotency_key: null } : {}) }))
-      .where("id", "=", runId)
-      .execute();
-  }
+  const ended_at = new Date(endedAt).toISOString();
+  const ended = { id: runId, status, model, ended_at, outcome: JSON.stringify(rest satisfies StoredOutcome), bytes: bytesOf(rows) };
+  const isThere = (await ending.count(trx, ended)) > 0;
+  if (isThere && freesKey) await trx.updateTable("runs").set({ idempotency_key: null }).where("id", "=", runId).execute();
   if (isThere && rows.length > 0) await insertRows(trx, runId, rows);
   if (completion) await insertCompletion(trx, completion);
 }
 
-type EndedRow = Pick<RunsTable, "id" | "status" | "model" | "ended_at" | "outcome">;
+type EndedRow = Pick<RunsTable, "id" | "status" | "model" | "ended_at" | "outcome" | "bytes">;
 
 const ending = new HotStatement<EndedRow>((db, place) =>
   db
     .updateTable("runs")
-    .set({ status: place("status"), model: place("model"), ended_at: place("ended_at"), outcome: place("outcome") })
+    .set((eb) => ({
+      status: place("status"),
+      model: place("model"),
+      ended_at: place("ended_at"),
+      outcome: place("outcome"),
+      bytes: eb("bytes", "+", place("bytes")),
+    }))
     .where("id", "=", place("id")),
 );
 
