@@ -110,7 +110,7 @@ function addAgent(program: Command, end: End): void {
     .option("--agent <id>", "which agent; default: the configured default")
     .option("--session-key <key>", "continue this session; without it nothing is kept")
     .option("--model <provider/model>", "a language model other than the agent's own")
-    .option("--as <token name>", "with the rights of this one of gateway.auth.tokens")
+    .option("--as <token name>", "with the rights of this named token")
     .option("--json", "print one JSON object instead of text")
     .option("--timeout <seconds>", "give up after this long, exit code 2", toSeconds)
     .action(async (flags: AgentFlags) => end(await (await import("./agent.ts")).runAgent(flags)));

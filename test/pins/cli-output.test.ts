@@ -81,7 +81,7 @@ Options:
   --agent <id>              which agent; default: the configured default
   --session-key <key>       continue this session; without it nothing is kept
   --model <provider/model>  a language model other than the agent's own
-  --as <token name>         with the rights of this one of gateway.auth.tokens
+  --as <token name>         with the rights of this named token
   --json                    print one JSON object instead of text
   --timeout <seconds>       give up after this long, exit code 2
   --url <address>           the gateway at this address; default: the one of the
