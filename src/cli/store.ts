@@ -4,7 +4,8 @@
  * What is in the rows goes there and nowhere else. Deliberately absent: a way through a running gateway, which cannot see what
  * belongs to other processes.
  */
-import { createReadStream } from "node:fs";
+import { open as openFile } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import type { Config } from "../config/config.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Counts, MoveOptions } from "../store-desk.ts";
@@ -26,7 +27,10 @@ export function exportTo(file: string | undefined, flags: StoreFlags): Promise<n
 export function importFrom(file: string, flags: StoreFlags): Promise<number> {
   return move(flags, "Imported", async ({ session }, options) => {
     const { importStore } = await import("../store-desk.ts");
-    const source = file === "-" ? process.stdin : createReadStream(file);
+    // Opened first: where there is no such file, no database is touched.
+    const source: Readable = file === "-" ? process.stdin : (await openFile(file)).createReadStream();
+    // It may break before anybody reads it; whoever reads it later is told.
+    source.on("error", () => undefined);
     const stop = (): void => void source.destroy(new Error("It was stopped."));
     options.signal.addEventListener("abort", stop, { once: true });
     try {

@@ -369,6 +369,13 @@ const commands: { readonly [command: string]: readonly (readonly string[])[] } =
   "sessions export": [["kept"]],
   "sessions reset": [["kept", "--yes", "--token", wrong]],
   "sessions delete": [["nothing", "--yes"]],
+  "store export": [[], ["moved.jsonl"], ["moved.jsonl"]],
+  "store import": [
+    ["moved.jsonl", "--database", "moved.db"],
+    ["moved.jsonl", "--database", "moved.db"],
+    ["openclaw.json", "--database", "other.db"],
+    ["moved.jsonl", "--database", `postgres://me:${wrong}@127.0.0.1:1/none`],
+  ],
   "tokens add": [["spare"], ["other", "--agents", wrong, "--json"]],
   "tokens list": [[], ["--json"]],
   "tokens rotate": [["spare", "--json"], [wrong]],
