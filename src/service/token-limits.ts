@@ -124,11 +124,15 @@ export class TokenLimiter {
   async #enter(run: CountedRun, limits: AccountLimits, own: OwnAccount): Promise<keyof AccountLimits | undefined> {
     const { maxConcurrentRuns, monthlyTokens, monthlyBudget } = limits;
     if (maxConcurrentRuns === undefined && monthlyTokens === undefined && monthlyBudget === undefined) return undefined;
+    const entered = this.#parts.accounts.enter(run, limits);
     try {
-      return await this.#inTime(this.#parts.accounts.enter(run, limits));
+      return await this.#inTime(entered);
     } catch (thrown) {
       this.#parts.log.warn({ err: thrown, token: run.owner }, "a token's account cannot be read: this gateway goes by what it has counted");
-      return own.inTheWay(limits);
+      const inTheWay = own.inTheWay(limits);
+      // A place that is given to it after all would be nobody's.
+      if (inTheWay !== undefined) void entered.then(() => this.#parts.accounts.leave(run, nothing)).catch(() => undefined);
+      return inTheWay;
     }
   }
 
