@@ -2,7 +2,7 @@
  * The place of one worker: a process is started for it, and another one when that has ended without having been told to, after a
  * pause that grows while they end early.
  *
- * Deliberately absent: a process that hangs. It gets no more connections than the one it is at, and shows in the metrics.
+ * Deliberately absent: replacing a process that hangs. It gets no more connections than the one it is at, and shows in the metrics.
  */
 import cluster, { type Worker } from "node:cluster";
 import type { Logger } from "pino";
@@ -16,6 +16,8 @@ const longestPauseMs = 30_000;
 const provenMs = 60_000;
 /** For those that are to end at once. */
 const lastPatienceMs = 2_000;
+/** Beyond the time that runs at work have: for what a process closes one after the other, each within a few seconds. */
+const closingMs = 20_000;
 
 export interface FailedStart {
   /** Undefined: whatever there was to say stands in the log. */
@@ -90,11 +92,11 @@ export class WorkerPlace {
     if (this.isListening) this.#worker?.process.kill("SIGHUP");
   }
 
-  /** Resolves when its process has ended, with whether it did so as it should. */
-  stop(signal: StopSignal): Promise<boolean> {
+  /** Resolves when its process has ended, with whether it did so as it should. One that hangs is ended when its time is over. */
+  async stop(signal: StopSignal, graceMs: number): Promise<boolean> {
     this.#leave();
     this.tell({ type: "stop", signal });
-    return this.#over;
+    return this.#endedWithin(graceMs + closingMs);
   }
 
   /** As `stop`, without regard to what is at work. */
@@ -102,9 +104,14 @@ export class WorkerPlace {
     this.#leave();
     this.#expectedExitCode = exitCode;
     this.tell({ type: "end", exitCode });
-    const timer = setTimeout(() => this.#worker?.process.kill("SIGKILL"), lastPatienceMs);
-    await this.#over;
+    await this.#endedWithin(lastPatienceMs);
+  }
+
+  async #endedWithin(ms: number): Promise<boolean> {
+    const timer = setTimeout(() => this.#worker?.process.kill("SIGKILL"), ms);
+    const isGood = await this.#over;
     clearTimeout(timer);
+    return isGood;
   }
 
   #leave(): void {
@@ -116,7 +123,7 @@ export class WorkerPlace {
   #hear(message: FromWorker): void {
     switch (message.type) {
       case "ready":
-        return this.tell(this.#isStopping ? { type: "end", exitCode: exitCodes.ok } : { type: "begin", ...this.#parts.begin() });
+        return this.tell(this.#isStopping ? { type: "end", exitCode: this.#expectedExitCode } : { type: "begin", ...this.#parts.begin() });
       case "listening":
         this.#listensSince = performance.now();
         this.#hasListened = true;
@@ -139,6 +146,7 @@ export class WorkerPlace {
       if (!isGood) this.#parts.log.warn(line, "a worker has not stopped as it should");
       return this.#onOver(isGood);
     }
+    if (!this.#hasListened && signal !== null) this.#parts.log.error(line, "a worker was killed before it listened, and nothing is served");
     if (!this.#hasListened) return this.#onFailedStart({ reason, exitCode: exitCode || exitCodes.failed });
     if (servedMs > provenMs) this.#earlyEnds = 0;
     const restartInMs = Math.min(longestPauseMs, shortestPauseMs * 2 ** this.#earlyEnds++);

@@ -92,7 +92,7 @@ class Workers {
     if (typeof failure === "object") return this.#giveUp(failure);
     const signal = await this.#stopped;
     this.#log.info({ signal, workers: this.#places.length }, "stopping: the workers let their runs end");
-    const ends = await Promise.all(this.#places.map((place) => place.stop(signal)));
+    const ends = await Promise.all(this.#places.map((place) => place.stop(signal, this.#config.gateway.shutdownGraceMs)));
     // As without workers: nobody listens to a third signal any more.
     if (this.#endedBy) process.exit(stoppedBy[this.#endedBy]);
     this.#log.info("stopped");

@@ -147,6 +147,17 @@ test("a config that is wrong is said once, as without workers", async () => {
     expect(gateway.lines().at(-1)).toMatchObject({ msg: "stopped" });
   }
 
+  test("a worker that is killed before it listens is named in the log, and nothing is served", async () => {
+    const started = await begin({ gateway: settings() });
+    const [pid] = await until(() => (childrenOf(started.child.pid!).length > 0 ? childrenOf(started.child.pid!) : undefined));
+    process.kill(pid!, "SIGKILL");
+    const { code, stdout, stderr } = await started.result;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("a worker was killed before it listened");
+    expect(stderr).toContain(`"pid":${pid}`);
+    expect(stderr).not.toContain("has not stopped as it should");
+  });
+
   test("is one gateway: one greeting, one made-up token, one session, one set of metrics of both", async () => {
     const gateway = await start({ gateway: { http: settings()["http" as never] } });
     const token = /token {3}(\S+) /.exec(gateway.banner)?.[1] as string;
