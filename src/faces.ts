@@ -13,7 +13,7 @@ import { contractPath, docsPagePath, packageVersion, rpcContractPath } from "./c
 import { GatewayError } from "./domain/errors.ts";
 import type { Principal } from "./domain/principal.ts";
 import type { SessionStore } from "./domain/session.ts";
-import type { StoredToken } from "./domain/token.ts";
+import type { TokenList } from "./domain/token.ts";
 import type { WindowCounters } from "./domain/token-account.ts";
 import type { Generation } from "./generation.ts";
 import type { ClientAddress } from "./http/client-address.ts";
@@ -75,6 +75,7 @@ export class Faces {
   readonly #tokens: TokenWatch;
   /** Names in the config and in the store, of which the log has said so. */
   readonly #shadowed = new Set<string>();
+  #damaged: readonly string[] = [];
   #isDraining = false;
   #closed: Promise<unknown> | undefined;
   #checking: Promise<void> | undefined;
@@ -83,7 +84,7 @@ export class Faces {
     this.#parts = parts;
     this.#runDirectory = new RunDirectory(parts.history);
     this.#keptCompletions = new KeptCompletions(parts);
-    this.#tokens = new TokenWatch(parts.store.tokens, (tokens) => this.#setStored(tokens));
+    this.#tokens = new TokenWatch(parts.store.tokens, (list) => this.#setStored(list), parts.log);
   }
 
   /** Resolves with the base URL when connections are accepted. */
@@ -137,7 +138,7 @@ export class Faces {
   }
 
   /** Whoever calls with a secret that is no more is cut off, and whoever has none any more has its runs cancelled. */
-  #setStored(tokens: readonly StoredToken[]): void {
+  #setStored({ tokens, damaged }: TokenList): void {
     if (!this.#open) return;
     const { http, rpc, auth } = this.#open;
     const gone = auth.setStored(tokens);
@@ -147,6 +148,10 @@ export class Faces {
     http.cutWhere(isGone);
     rpc.closeWhere(isGone, closedForRights, rightsAreOver);
     this.#sayShadowed(auth);
+    for (const name of damaged.filter((one) => !this.#damaged.includes(one))) {
+      this.#parts.log.error({ token: name }, "a stored token is damaged and refused: revoke it, and add it again");
+    }
+    this.#damaged = damaged;
   }
 
   #sayShadowed({ shadowed }: AuthService): void {

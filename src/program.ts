@@ -151,8 +151,8 @@ class OpenProgram implements Program {
     return this.#shared.store.check();
   }
 
-  storedTokens(): Promise<readonly StoredToken[]> {
-    return this.#shared.store.tokens.list();
+  async storedTokens(): Promise<readonly StoredToken[]> {
+    return (await this.#shared.store.tokens.list()).tokens;
   }
 
   checkToolServers(): Promise<readonly ToolServerReport[]> {

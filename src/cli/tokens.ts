@@ -44,7 +44,7 @@ export function listTokens(flags: TokensFlags): Promise<number> {
   return withTokens(flags, async ({ tokens }, config) => {
     const configured = config.gateway.auth.tokens;
     const names = new Set(configured.map(({ name }) => name.toLowerCase()));
-    const stored = await tokens.list();
+    const { tokens: stored, damaged } = await tokens.list();
     const records = [
       ...configured.map((token) => ({ ...recordOf(token), source: "config" })),
       ...stored.map((token) => ({
@@ -53,6 +53,7 @@ export function listTokens(flags: TokensFlags): Promise<number> {
         ...(names.has(token.name.toLowerCase()) ? { isShadowed: true } : {}),
       })),
     ];
+    for (const name of damaged) console.error(`The token ${name} is damaged in the store and refused: revoke it, and add it again.`);
     if (flags.json) console.log(JSON.stringify({ tokens: records }));
     else if (records.length === 0) console.error("There are no named tokens.");
     else for (const record of records) console.log(lineOf(record));

@@ -21,15 +21,21 @@ export interface StoredToken {
   readonly createdAt: string;
 }
 
+export interface TokenList {
+  /** By name. */
+  readonly tokens: readonly StoredToken[];
+  /** Names of those whose rows cannot be read. Nobody can call with them, and all others hold. */
+  readonly damaged: readonly string[];
+}
+
 /** The case of a name does not matter. Every method rejects with `store_unavailable` when the store cannot be used. */
 export interface TokenStore {
-  /** By name. */
-  list(): Promise<readonly StoredToken[]>;
+  list(): Promise<TokenList>;
   /** False, and nothing is done, where there is a token of that name. */
   add(token: StoredToken): Promise<boolean>;
   /** The name of the token that is no more; undefined where there was none. */
   revoke(name: string): Promise<string | undefined>;
-  /** The same token with another secret; undefined where there is none of that name. */
+  /** The same token with another secret; undefined where there is none of that name. One that is damaged stays as it is: rejects with `invalid_value`. */
   rotate(name: string, sha256: string): Promise<StoredToken | undefined>;
   /** Another number than before once any token was added, revoked or rotated, by whichever process. Cheap to ask for. */
   version(): Promise<number>;

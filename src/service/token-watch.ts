@@ -4,20 +4,24 @@
  * While the database does not answer, those that were read last hold. Deliberately absent: who may call with them
  * (`auth-service.ts`), and what becomes of those who call with one that is no more.
  */
-import type { StoredToken, TokenStore } from "../domain/token.ts";
+import type { Logger } from "pino";
+import type { TokenList, TokenStore } from "../domain/token.ts";
 
 /** So long a change may go unnoticed where nobody tells of it. */
 const lookEveryMs = 500;
 
 export class TokenWatch {
   readonly #store: TokenStore;
-  readonly #onTokens: (tokens: readonly StoredToken[]) => void;
+  readonly #onTokens: (list: TokenList) => void;
+  readonly #log: Logger;
+  #canLook = true;
   readonly #stop = new AbortController();
   #following: Promise<void> | undefined;
 
-  constructor(store: TokenStore, onTokens: (tokens: readonly StoredToken[]) => void) {
+  constructor(store: TokenStore, onTokens: (list: TokenList) => void, log: Logger) {
     this.#store = store;
     this.#onTokens = onTokens;
+    this.#log = log;
   }
 
   /** Rejects with `store_unavailable`: who does not know the tokens must not begin to serve. */
@@ -38,17 +42,33 @@ export class TokenWatch {
     const changes = this.#store.watch();
     for (let known = first; !signal.aborted;) {
       await changes.next(lookEveryMs, signal);
-      if (!signal.aborted) known = await this.#look(known).catch(() => known);
+      if (!signal.aborted) known = await this.#tryToLook(known);
     }
     changes.stop();
+  }
+
+  /** Never rejects. Of looks that fail one after the other the log has the first, and when that is over. */
+  async #tryToLook(known: number): Promise<number> {
+    try {
+      const version = await this.#look(known);
+      if (!this.#canLook) this.#log.info("the tokens of the store can be read again");
+      this.#canLook = true;
+      return version;
+    } catch (thrown) {
+      if (this.#canLook && !this.#stop.signal.aborted) {
+        this.#log.warn({ err: thrown }, "the tokens of the store cannot be read: those that were read last hold");
+      }
+      this.#canLook = false;
+      return known;
+    }
   }
 
   /** The version is asked for first: what changes between the two is seen by the next look. */
   async #look(known: number): Promise<number> {
     const version = await this.#store.version();
     if (version === known) return known;
-    const tokens = await this.#store.list();
-    if (!this.#stop.signal.aborted) this.#onTokens(tokens);
+    const list = await this.#store.list();
+    if (!this.#stop.signal.aborted) this.#onTokens(list);
     return version;
   }
 }

@@ -7,11 +7,12 @@ import type { Transaction } from "kysely";
 
 import type { Changes } from "../domain/changes.ts";
 import type { TokenLimits } from "../domain/principal.ts";
-import type { StoredToken, TokenStore } from "../domain/token.ts";
+import { GatewayError } from "../domain/errors.ts";
+import type { StoredToken, TokenList, TokenStore } from "../domain/token.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
 import type { Notices } from "./notices.ts";
 import type { StoreTables, TokensTable } from "./schema.ts";
-import { isRecord, parseStored, type JsonRecord } from "./stored-json.ts";
+import { isRecord, type JsonRecord } from "./stored-json.ts";
 
 /** Nothing of which token it was: who hears it reads all of them. */
 const topic = "tokens:changed";
@@ -25,9 +26,13 @@ export class StoredTokens implements TokenStore {
     this.#notices = notices;
   }
 
-  async list(): Promise<readonly StoredToken[]> {
+  async list(): Promise<TokenList> {
     const rows = await this.#db.run((db) => db.selectFrom("tokens").selectAll().orderBy("folded_name").execute());
-    return rows.map(toToken);
+    const tokens = rows.map((row) => toToken(row));
+    return {
+      tokens: tokens.filter((token) => token !== undefined),
+      damaged: rows.filter((_, at) => tokens[at] === undefined).map(({ name }) => name),
+    };
   }
 
   add(token: StoredToken): Promise<boolean> {
@@ -48,11 +53,15 @@ export class StoredTokens implements TokenStore {
     });
   }
 
-  async rotate(name: string, sha256: string): Promise<StoredToken | undefined> {
-    const row = await this.#change((trx) =>
-      trx.updateTable("tokens").set({ sha256 }).where("folded_name", "=", fold(name)).returningAll().executeTakeFirst(),
-    );
-    return row && toToken(row);
+  rotate(name: string, sha256: string): Promise<StoredToken | undefined> {
+    return this.#change(async (trx) => {
+      const changed = trx.updateTable("tokens").set({ sha256 }).where("folded_name", "=", fold(name));
+      const row = await changed.returningAll().executeTakeFirst();
+      const token = row && toToken(row);
+      if (row && !token)
+        throw new GatewayError("invalid_value", `The token ${row.name} is damaged in the store: revoke it, and add it again.`);
+      return token;
+    });
   }
 
   async version(): Promise<number> {
@@ -96,8 +105,12 @@ function toRow({ name, sha256, createdAt, expiresAt, agents, models, limits }: S
   };
 }
 
-function toToken({ name, sha256, rights, expires_at, created_at }: TokensTable): StoredToken {
-  const { agents, models, limits } = parseStored(rights, isRights, "A token", `tokens.rights of ${name}`);
+/** Undefined when it is damaged: what is not understood must not become a token with more rights than it was given. */
+function toToken({ name, sha256, rights, expires_at, created_at }: TokensTable): StoredToken | undefined {
+  const known = readRights(rights);
+  const isWhole = /^[0-9a-f]{64}$/.test(sha256) && (expires_at === null || !Number.isNaN(Date.parse(expires_at)));
+  if (known === undefined || !isWhole) return undefined;
+  const { agents, models, limits } = known;
   return {
     name,
     sha256,
@@ -111,7 +124,15 @@ function toToken({ name, sha256, rights, expires_at, created_at }: TokensTable):
 
 type Rights = JsonRecord & { readonly agents?: readonly string[]; readonly models?: readonly string[]; readonly limits?: TokenLimits };
 
-/** What is not understood must not become a token with more rights than it was given. */
+function readRights(text: string): Rights | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRights(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function isRights(value: unknown): value is Rights {
   return isRecord(value) && isNames(value["agents"]) && isNames(value["models"]) && isLimits(value["limits"]);
 }

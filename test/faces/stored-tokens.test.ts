@@ -221,6 +221,33 @@ describe.each(engines)("stored tokens on $name", ({ name: engine, create }) => {
     expect(warned()).toBe(1);
   });
 
+  test.each([
+    ["rights", '{"agents":5}'],
+    ["rights", "nothing that is JSON"],
+    ["sha256", "abc"],
+  ])("a row whose %s are %j is refused by name, and keeps nobody from being let in or revoked", async (column, damage) => {
+    const [revoked, damaged, unhurt] = [
+      await secretFrom("add", "first"),
+      await secretFrom("add", "second"),
+      await secretFrom("add", "third"),
+    ];
+    await untilStatus(unhurt, 200);
+    const [row] = await database.query("select * from tokens where folded_name = 'second'");
+    await database.query(`update tokens set ${column} = '${damage}' where folded_name = 'second'`);
+    expect((await tokens("revoke", "first")).code).toBe(0);
+    await untilStatus(revoked, 401);
+    expect(await statuses(damaged)).toEqual([401, 401]);
+    expect(await statuses(unhurt)).toEqual([200, 200]);
+    for (const gateway of new Set([one, other])) expect(gateway.logText()).toContain("a stored token is damaged and refused");
+    expect((await tokens("list")).stderr).toBe("The token second is damaged in the store and refused: revoke it, and add it again.\n");
+    if (column === "rights") {
+      expect(await tokens("rotate", "second")).toMatchObject({ code: 1, stdout: "" });
+      const [after] = await database.query("select sha256 from tokens where folded_name = 'second'");
+      expect(after!["sha256"]).toBe(row!["sha256"]);
+    }
+    for (const name of ["second", "third"]) expect((await tokens("revoke", name)).code).toBe(0);
+  });
+
   test("the command line may act for one, and only while it is there", async () => {
     const config = ["--config", join(one.folder, "openclaw.json")];
     const hi = ["agent", "--message", "hi", "--agent", "plain", "--as", "laptop", ...config];

@@ -123,7 +123,7 @@ describe.each(engines)("by way of $name", (engine) => {
     expect((await messagesIn(store)).map((message) => JSON.stringify(message)).join()).toMatch(
       /first answer.*second answer.*third answer/s,
     );
-    expect((await store.tokens.list()).map(({ name, limits }) => [name, limits])).toEqual([["Laptop", { monthlyBudget: 1.5 }]]);
+    expect((await store.tokens.list()).tokens.map(({ name, limits }) => [name, limits])).toEqual([["Laptop", { monthlyBudget: 1.5 }]]);
   });
 
   test("an export is of one moment, whatever is written meanwhile", async () => {
