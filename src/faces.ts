@@ -144,7 +144,14 @@ export class Faces {
     const gone = auth.setStored(tokens);
     const isGone = (principal: Principal): boolean => gone.has(principal);
     this.#parts.registry.restore((owner) => auth.knows(owner));
-    for (const { name } of gone) if (!auth.knows(name)) this.#parts.registry.revoke(name);
+    for (const { name } of gone) {
+      const isRevoked = !auth.knows(name);
+      if (isRevoked) this.#parts.registry.revoke(name);
+      this.#parts.log.info(
+        { token: name },
+        isRevoked ? "a stored token was revoked" : "a stored token was changed: what it was before is refused",
+      );
+    }
     http.cutWhere(isGone);
     rpc.closeWhere(isGone, closedForRights, rightsAreOver);
     this.#sayShadowed(auth);

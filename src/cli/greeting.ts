@@ -1,5 +1,6 @@
 /** What a gateway says to whoever started it: how to reach it, or why it cannot be. Printing it is not done here. */
 import type { Config } from "../config/config.ts";
+import { showDatabase } from "../config/database.ts";
 import { addressOf } from "./gateway-address.ts";
 import { withCauses } from "./open.ts";
 
@@ -15,6 +16,7 @@ export function banner(config: Config, url: string, workers?: number): string {
     ...(config.defaultModel ? [`  model   ${config.defaultModel.ref}: ${config.defaultModel.reason}`] : []),
     auth.isGenerated && auth.secret ? tokenLine(auth.secret) : `  auth    ${auth.mode}`,
     ...(auth.tokens.length === 0 ? [] : [`  tokens  ${auth.tokens.map(({ name }) => name).join(", ")}`]),
+    `  store   ${showDatabase(config.session.database)}`,
     ...(workers === undefined ? [] : [`  workers ${workers} processes`]),
   ];
   if (!chatCompletions.enabled) {

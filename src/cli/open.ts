@@ -55,5 +55,6 @@ export async function openLog(config: Config, destination: DestinationStream | u
 
 /** `what happened: why: why`, for whoever stands before the terminal. */
 export function withCauses(error: Error): string {
-  return error.cause instanceof Error ? `${error.message} (${withCauses(error.cause)})` : error.message;
+  const cause = error.cause instanceof Error ? withCauses(error.cause) : "";
+  return error.message.includes(cause) ? error.message : `${error.message} (${cause})`;
 }

@@ -28,7 +28,7 @@ export function importFrom(file: string, flags: StoreFlags): Promise<number> {
   return move(flags, "Imported", async ({ session }, options) => {
     const { importStore } = await import("../store-desk.ts");
     // Opened first: where there is no such file, no database is touched.
-    const source: Readable = file === "-" ? process.stdin : (await openFile(file)).createReadStream();
+    const source: Readable = file === "-" ? process.stdin : (await openFile(file).catch(refuseMissing)).createReadStream();
     // It may break before anybody reads it; whoever reads it later is told.
     source.on("error", () => undefined);
     const stop = (): void => void source.destroy(new Error("It was stopped."));
@@ -69,6 +69,11 @@ async function move(
   } finally {
     stopListening();
   }
+}
+
+function refuseMissing(thrown: unknown): never {
+  if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+  throw new GatewayError("not_found", "There is no such file to import.");
 }
 
 /** A file that is not there or not right, a database that is not empty. */

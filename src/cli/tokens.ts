@@ -5,6 +5,7 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { Config, NamedToken } from "../config/config.ts";
+import { showDatabase } from "../config/database.ts";
 import { mainPrincipal } from "../domain/principal.ts";
 import type { SessionDesk } from "../session-desk.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -31,9 +32,10 @@ export function addToken(name: string, flags: TokensAddFlags): Promise<number> {
       return exitCodes.failed;
     }
     const hasSessions = earlier.length > 0;
+    const place = showDatabase(config.session.database);
     if (flags.json) console.log(JSON.stringify({ ...recordOf(stored), token: secret.text, hasSessions }));
     else {
-      for (const line of secretLines(`Added the token ${name}.`, secret.text)) console.log(line);
+      for (const line of secretLines(`Added the token ${name} to ${place}.`, secret.text)) console.log(line);
       if (hasSessions) console.log(`There are sessions of the name ${name} already: whoever has the token has them.`);
     }
     return exitCodes.ok;
@@ -55,7 +57,8 @@ export function listTokens(flags: TokensFlags): Promise<number> {
     ];
     for (const name of damaged) console.error(`The token ${name} is damaged in the store and refused: revoke it, and add it again.`);
     if (flags.json) console.log(JSON.stringify({ tokens: records }));
-    else if (records.length === 0) console.error("There are no named tokens.");
+    else if (records.length === 0)
+      console.error(`There are no named tokens in the config, nor in ${showDatabase(config.session.database)}.`);
     else for (const record of records) console.log(lineOf(record));
     return exitCodes.ok;
   });
@@ -125,13 +128,13 @@ function secretLines(what: string, secret: string): readonly string[] {
   return [what, "", `  ${secret}`, "", "Send it as 'Authorization: Bearer <token>'. It is kept nowhere and not shown again."];
 }
 
-function refuseUnknown(name: string, { gateway }: Config): number {
+function refuseUnknown(name: string, { gateway, session }: Config): number {
   const isConfigured = gateway.auth.tokens.some((token) => token.name.toLowerCase() === name.toLowerCase());
   console.error(
     isConfigured
       ? `The token ${name} is in the config: change gateway.auth.tokens there.`
       : // What was given may be a secret, by mistake.
-        "There is no token of that name in the store. 'clawgate tokens list' says which there are.",
+        `There is no token of that name in ${showDatabase(session.database)}. 'clawgate tokens list' says which there are.`,
   );
   return exitCodes.failed;
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { makeUpSecret } from "../config/auth.ts";
 import type { Config } from "../config/config.ts";
-import { isOnServer } from "../config/database.ts";
+import { isOnServer, showDatabase } from "../config/database.ts";
 import type { LoadOptions } from "../config/load.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { logDestination } from "./gateway-log.ts";
@@ -29,7 +29,7 @@ export async function runWorkers(count: number, flags: LoadOptions): Promise<num
   if (typeof config === "number") return config;
   if (!isOnServer(config.session.database)) {
     console.error(
-      "--workers: a database file has one gateway process. Leave the flag out, or name a Postgres database in session.database or OPENCLAW_DATABASE_URL.",
+      `--workers: sessions are in ${showDatabase(config.session.database)}, and a database file has one gateway process. Leave the flag out, or name a Postgres database in session.database, or in OPENCLAW_DATABASE_URL where the config names none.`,
     );
     return exitCodes.config;
   }

@@ -25,6 +25,9 @@ export function buildDatabase(
   if (listenUrl !== undefined) checkServer(listenUrl, (message) => findings.error("session.databaseListenUrl", message));
   if (inFile === undefined && inEnv !== undefined) checkServer(inEnv, (message) => findings.inputError("OPENCLAW_DATABASE_URL", message));
   else if (isUrl) checkServer(named, (message) => findings.error("session.database", message));
+  if (inFile !== undefined && inEnv !== undefined && inFile !== inEnv && flag === undefined) {
+    findings.warn("session.database", "is where sessions are kept; OPENCLAW_DATABASE_URL is not used.");
+  }
   const server = { poolSize, listenUrl };
   if (flag !== undefined) return { database: readFlag(flag.trim(), env, findings), server };
   if (named === undefined) return { database: join(source.stateFolder, "clawgate.db"), server };

@@ -11,6 +11,7 @@ import { checkHeader, linesOf, readLine, refused, type Trailer } from "./export-
 import type { MoveOptions } from "./export-store.ts";
 import { type Counts, type KeptTable, keptTables, noCounts, type Row, shapeOf } from "./kept-tables.ts";
 import { sql } from "./kysely.ts";
+import { nameOf } from "./open-session-store.ts";
 import type { StoreTables } from "./schema.ts";
 import { fillWhole } from "./whole-store.ts";
 
@@ -20,7 +21,7 @@ const maxBatchBytes = 1024 * 1024;
 
 export async function importStore(database: string, input: AsyncIterable<Buffer>, options: MoveOptions): Promise<Counts> {
   return fillWhole(database, async (db) => {
-    await refuseUnlessEmpty(db);
+    await refuseUnlessEmpty(db, nameOf(database));
     const { counts, trailer } = await writeAll(db, input, options);
     const stored = await countAll(db);
     const wrong = keptTables.find((table) => counts[table] !== trailer.counts[table] || counts[table] !== stored[table]);
@@ -37,12 +38,12 @@ export async function importStore(database: string, input: AsyncIterable<Buffer>
   });
 }
 
-async function refuseUnlessEmpty(db: Kysely<StoreTables>): Promise<void> {
+async function refuseUnlessEmpty(db: Kysely<StoreTables>, name: string): Promise<void> {
   const counts = await countAll(db);
   const there = keptTables.filter((table) => counts[table] > 0).map((table) => `${counts[table]} ${table}`);
   if (there.length === 0) return;
   throw refused(
-    `The database is not empty: it has ${there.join(", ")}. An import goes into an empty one only: name another, or empty this one yourself.`,
+    `The database ${name} is not empty: it has ${there.join(", ")}. An import goes into an empty one only: name another, or empty this one yourself.`,
   );
 }
 

@@ -61,7 +61,7 @@ export function isServer(database: string): boolean {
 }
 
 /** Without its password, and without its parameters, which may hold one. */
-function nameOf(database: string): string {
+export function nameOf(database: string): string {
   if (!isServer(database)) return database;
   if (!URL.canParse(database)) return "on Postgres";
   const { protocol, host, pathname } = new URL(database);

@@ -98,7 +98,7 @@ describe("import", () => {
       expect(first).toEqual({ code: 0, stdout: "", stderr: expect.stringMatching(done("Imported")) });
       expect(await clawgate(["store", "import", "-", ...into], into.length === 0 ? env : {}, text)).toMatchObject({
         code: 64,
-        stderr: expect.stringMatching(/^The database is not empty: it has 1 sessions, 4 messages, .*\n$/),
+        stderr: expect.stringMatching(/^The database \S+ is not empty: it has 1 sessions, 4 messages, .*\n$/),
       });
       const stub = await startStubUpstream();
       const gateway = await startGateway({

@@ -71,7 +71,9 @@ function childrenOf(pid: number): number[] {
 test("a database file has one gateway process: more workers are refused, with what they need, and exit code 78", async () => {
   const refused = await runCli(["gateway", "--workers", "2", "--port", "0"]);
   expect(refused).toMatchObject({ code: 78, stdout: "" });
-  expect(refused.stderr).toMatch(/^--workers: a database file has one gateway process\. .*session\.database or OPENCLAW_DATABASE_URL\.\n$/);
+  expect(refused.stderr).toMatch(
+    /^--workers: sessions are in \S+clawgate\.db, and a database file has one gateway process\. .*session\.database, .*OPENCLAW_DATABASE_URL.*\n$/,
+  );
 });
 
 test.each(["0", "65", "1.5", "auto"])("--workers %s is no number of workers", async (workers) => {

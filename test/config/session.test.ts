@@ -62,7 +62,9 @@ describe("session.database", () => {
   test("OPENCLAW_DATABASE_URL names a server where the file names no database; a variable in the file does too", async () => {
     const OPENCLAW_DATABASE_URL = "postgres://h/environment";
     expect((await load({}, { OPENCLAW_DATABASE_URL })).session.database).toBe(OPENCLAW_DATABASE_URL);
-    expect((await load({ session: { database: ":memory:" } }, { OPENCLAW_DATABASE_URL })).session.database).toBe(":memory:");
+    const ofTheFile = await load({ session: { database: ":memory:" } }, { OPENCLAW_DATABASE_URL });
+    expect(ofTheFile.session.database).toBe(":memory:");
+    expect(ofTheFile.warnings).toContain("session.database: is where sessions are kept; OPENCLAW_DATABASE_URL is not used.");
     expect((await load({ session: { database: "${URL_OF_MINE}" } }, { URL_OF_MINE: "postgres://h/mine" })).session.database).toBe(
       "postgres://h/mine",
     );
