@@ -26,6 +26,7 @@ import { KeptCompletions } from "./service/kept-completions.ts";
 import { RunDirectory } from "./service/run-directory.ts";
 import type { RunFeed } from "./service/run-feed.ts";
 import type { RunHistory } from "./service/run-history.ts";
+import { inTime } from "./service/in-time.ts";
 import type { RunRegistry } from "./service/run-registry.ts";
 import { TokenWatch } from "./service/token-watch.ts";
 import type { MetricSeries, WorkerMetrics } from "./telemetry/gathered-metrics.ts";
@@ -36,8 +37,6 @@ import type { Telemetry } from "./telemetry/telemetry.ts";
 const farewellMs = 500;
 /** A guess at how long a restart takes. */
 const retryAfterMs = 5_000;
-/** Whoever asks whether to send requests here asks again in a few seconds, and does not wait as long as a database may take. */
-const readinessPatienceMs = 2_000;
 /** Of the WebSocket protocol: against the rules. */
 const closedForRights = 1008;
 const rightsAreOver = "the token is no longer valid";
@@ -219,16 +218,7 @@ export class Faces {
   /** Of many who ask at the same time, one asks the database: those who ask of one that hangs must not take its connections. */
   async #checkStore(): Promise<void> {
     this.#checking ??= this.#parts.store.check().finally(() => (this.#checking = undefined));
-    const isOver = new AbortController();
-    const tooLate = sleep(readinessPatienceMs, undefined, { signal: isOver.signal }).then(() => {
-      throw new GatewayError("store_unavailable", "The session database does not answer.", { retryAfterMs });
-    });
-    try {
-      await Promise.race([this.#checking, tooLate]);
-    } finally {
-      isOver.abort();
-      tooLate.catch(() => undefined);
-    }
+    await inTime(this.#checking);
   }
 }
 

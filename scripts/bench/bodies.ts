@@ -107,7 +107,7 @@ function bodyOf(model: string, kilobytes: number): object {
   for (let n = 0; JSON.stringify(body).length < size; n++) {
     const missing = size - JSON.stringify(body).length;
     const lines = Math.max(1, Math.min(30, Math.round((missing - 300) / sourceLine.length)));
-    const call = { id: `call_${n}`, type: "function", function: { name: "read_file", arguments: `{"path":"/work/src/part-${n}.ts"}` } };
+    const call = { id: `call_${n}`, type: "function", function: { name: "read_file", arguments: `{"path":"/repo/src/part-${n}.ts"}` } };
     messages.push(
       { role: "assistant", content: null, tool_calls: [call] },
       { role: "tool", tool_call_id: call.id, content: sourceLine.repeat(lines) },

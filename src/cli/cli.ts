@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { packageVersion } from "../config/package.ts";
-import { configFlag, configHelp, type End, teach } from "./command-help.ts";
+import { configFlag, configHelp, type End, jsonLines, teach, toCount } from "./command-help.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type {
   AgentFlags,
@@ -56,8 +56,6 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     throw thrown;
   }
 }
-
-const jsonLines = "print one JSON object instead of lines";
 
 /** For commands that work through a gateway when there is one. */
 function throughGateway(command: Command): Command {
@@ -253,12 +251,6 @@ function toWorkers(text: string): number {
 
 /** More than a machine of today has cores for; whoever writes more has mistaken something for it. */
 const maxWorkers = 64;
-
-function toCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError("It is a whole number above 0.");
-  return count;
-}
 
 function toSeconds(text: string): number {
   const seconds = Number(text);

@@ -1,9 +1,7 @@
 /** `clawgate tokens …` and what its flags mean. Its work is in `tokens.ts`, loaded when it is asked for. */
 import { type Command, InvalidArgumentError } from "commander";
-import { configFlag, configHelp, type End, teach } from "./command-help.ts";
+import { configFlag, configHelp, type End, jsonLines, teach, toCount } from "./command-help.ts";
 import type { TokensAddFlags, TokensFlags } from "./flags.ts";
-
-const jsonLines = "print one JSON object instead of lines";
 
 export function addTokens(program: Command, end: End): void {
   const tokens = program
@@ -64,12 +62,6 @@ function toNames(text: string): readonly string[] {
   const names = text.split(",").map((name) => name.trim());
   if (names.includes("")) throw new InvalidArgumentError("It is a list of names with commas between.");
   return names;
-}
-
-function toCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError("It is a whole number above 0.");
-  return count;
 }
 
 function toAmount(text: string): number {

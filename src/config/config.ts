@@ -6,7 +6,9 @@
 import type { Agent, FetchLimits } from "../domain/agent.ts";
 import type { ImagePart } from "../domain/message.ts";
 import type { Price } from "../domain/model.ts";
-import type { TokenLimits } from "../domain/principal.ts";
+import type { NamedToken } from "../domain/token.ts";
+
+export type { NamedToken } from "../domain/token.ts";
 
 export interface Config {
   /** The file it was read from; undefined when there is none and everything is default. */
@@ -54,21 +56,6 @@ export interface AuthConfig {
   readonly tokens: readonly NamedToken[];
   /** Undefined: failed logins are not limited. */
   readonly rateLimit: RateLimitConfig | undefined;
-}
-
-/** A secret with a name and rights of its own, beside the gateway's. */
-export interface NamedToken {
-  readonly name: string;
-  /** Of the secret's UTF-8, in lower-case hex: all that is kept of it. */
-  readonly sha256: string;
-  /** Undefined: every agent; else not empty. */
-  readonly agents?: readonly string[];
-  /** Those it may name instead of an agent's own; undefined: all. */
-  readonly models?: readonly string[];
-  /** Undefined: none. */
-  readonly limits?: TokenLimits;
-  /** ISO 8601 in UTC. From then on the token is refused. */
-  readonly expiresAt?: string;
 }
 
 export interface RateLimitConfig {

@@ -4,7 +4,6 @@
  * Deliberately absent: where it is kept, and whether its name is free there.
  */
 import { dirname } from "node:path";
-import type { TokenLimits } from "../domain/principal.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Config, NamedToken } from "./config.ts";
 import { isLlamaRef, toLlamaRef } from "./llama-models.ts";
@@ -13,17 +12,8 @@ import { checkModelRef, type Providers } from "./providers.ts";
 import { namedTokenSchema } from "./schema-gateway.ts";
 import { toAbsolute } from "./source.ts";
 
-export interface TokenRequest {
-  readonly name: string;
-  readonly sha256: string;
-  readonly agents?: readonly string[];
-  readonly models?: readonly string[];
-  readonly expiresAt?: string;
-  readonly limits?: TokenLimits;
-}
-
 /** Throws a `ConfigError` with a line for all that is wrong. */
-export function readNewToken(request: TokenRequest, config: Config, env: NodeJS.ProcessEnv = process.env): NamedToken {
+export function readNewToken(request: NamedToken, config: Config, env: NodeJS.ProcessEnv = process.env): NamedToken {
   const parsed = namedTokenSchema.safeParse(request);
   const problems = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${placeOf(path)}: ${message}`);
   const { name, sha256, expiresAt, limits } = request;

@@ -21,6 +21,33 @@ export interface WindowCounters {
   set(key: string, count: number, windowMs: number): Promise<void>;
 }
 
+/** As rate-limiter-flexible's limiters count, whose times are seconds where they are given and milliseconds where they are told. */
+interface PointLimiter {
+  penalty(key: string, points: number, options: { readonly customDuration: number }): Promise<PointCount>;
+  get(key: string): Promise<PointCount | null>;
+  set(key: string, points: number, seconds: number): Promise<unknown>;
+}
+
+interface PointCount {
+  readonly consumedPoints: number;
+  readonly msBeforeNext: number;
+}
+
+export function countersOf(limiter: PointLimiter): WindowCounters {
+  const countOf = ({ consumedPoints, msBeforeNext }: PointCount): WindowCount => ({
+    count: consumedPoints,
+    msLeft: Math.max(0, msBeforeNext),
+  });
+  return {
+    add: async (key, amount, windowMs) => countOf(await limiter.penalty(key, amount, { customDuration: windowMs / 1000 })),
+    read: async (key) => {
+      const state = await limiter.get(key);
+      return state ? countOf(state) : undefined;
+    },
+    set: async (key, count, windowMs) => void (await limiter.set(key, count, windowMs / 1000)),
+  };
+}
+
 /** Of one token in one month. */
 export interface TokenUse {
   readonly requests: number;
@@ -40,6 +67,12 @@ export interface CountedRun {
 
 /** The limits that are kept by accounts. The others are those of windows. */
 export type AccountLimits = Pick<TokenLimits, "maxConcurrentRuns" | "monthlyTokens" | "monthlyBudget">;
+
+/** Which limit of a month is used up. */
+export function spentOf({ tokens, cost }: TokenUse, { monthlyTokens, monthlyBudget }: AccountLimits): keyof AccountLimits | undefined {
+  if (monthlyTokens !== undefined && tokens >= monthlyTokens) return "monthlyTokens";
+  return monthlyBudget !== undefined && cost >= monthlyBudget ? "monthlyBudget" : undefined;
+}
 
 export interface TokenAccounts {
   /**

@@ -6,18 +6,23 @@
 import type { Changes } from "./changes.ts";
 import type { TokenLimits } from "./principal.ts";
 
-export interface StoredToken {
+/** A secret with a name and rights of its own, beside the gateway's. */
+export interface NamedToken {
   readonly name: string;
-  /** Of the secret's UTF-8, in lower-case hex. */
+  /** Of the secret's UTF-8, in lower-case hex: all that is kept of it. */
   readonly sha256: string;
   /** Undefined: every agent; else not empty. */
   readonly agents?: readonly string[];
   /** Those it may name instead of an agent's own; undefined: all. */
   readonly models?: readonly string[];
+  /** Undefined: none. */
   readonly limits?: TokenLimits;
   /** ISO 8601 in UTC. From then on the token is refused. */
   readonly expiresAt?: string;
-  /** The same. When it was added; another secret does not change it. */
+}
+
+export interface StoredToken extends NamedToken {
+  /** ISO 8601 in UTC. When it was added; another secret does not change it. */
   readonly createdAt: string;
 }
 

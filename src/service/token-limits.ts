@@ -5,22 +5,28 @@
  * estimate gives way to what the providers counted. Runs at work may go beyond a limit; what begins after that is refused.
  * Deliberately absent: principals without limits, for whom nothing is counted, and what is told in headers and frames.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { GatewayError } from "../domain/errors.ts";
 import type { Price } from "../domain/model.ts";
 import type { TokenLimits } from "../domain/principal.ts";
 import type { RateLimit, RateLimits } from "../domain/rate-limits.ts";
 import type { RunEnd, RunEvent, RunRequest } from "../domain/run.ts";
-import type { AccountLimits, CountedRun, TokenAccounts, TokenUse, WindowCount, WindowCounters } from "../domain/token-account.ts";
+import {
+  spentOf,
+  type AccountLimits,
+  type CountedRun,
+  type TokenAccounts,
+  type TokenUse,
+  type WindowCount,
+  type WindowCounters,
+} from "../domain/token-account.ts";
+import { inTime } from "./in-time.ts";
 import { RunMeter } from "./run-meter.ts";
 import { atMost, tokensOfText, tokensOfTools } from "./token-estimate.ts";
 
 const minuteMs = 60_000;
 /** When a run of the token's own ends is not known. */
 const busyRetryAfterMs = 5_000;
-/** Nobody waits longer for an account that cannot be reached. */
-const patienceMs = 2_000;
 const nothing: TokenUse = { requests: 0, tokens: 0, cost: 0 };
 
 export interface TokenLimitParts {
@@ -126,7 +132,7 @@ export class TokenLimiter {
     if (maxConcurrentRuns === undefined && monthlyTokens === undefined && monthlyBudget === undefined) return undefined;
     const entered = this.#parts.accounts.enter(run, limits);
     try {
-      return await this.#inTime(entered);
+      return await inTime(entered);
     } catch (thrown) {
       this.#parts.log.warn({ err: thrown, token: run.owner }, "a token's account cannot be read: this gateway goes by what it has counted");
       const inTheWay = own.inTheWay(limits);
@@ -144,20 +150,7 @@ export class TokenLimiter {
       own.unwritten = sum(own.unwritten, unwritten);
       this.#parts.log.warn({ err: thrown, token: run.owner }, "what a token has used cannot be written: the next run will try it again");
     });
-    await this.#inTime(left).catch(() => undefined);
-  }
-
-  async #inTime<T>(answer: Promise<T>): Promise<T> {
-    const answered = new AbortController();
-    const late = sleep(patienceMs, undefined, { signal: answered.signal, ref: false }).then(() => {
-      throw new GatewayError("store_unavailable", "The session store did not answer in time.");
-    });
-    late.catch(() => undefined);
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      answered.abort();
-    }
+    await inTime(left).catch(() => undefined);
   }
 
   #refusal(owner: string, limits: AccountLimits, inTheWay: keyof AccountLimits, rateLimits: RateLimits): GatewayError {
@@ -205,9 +198,10 @@ class OwnAccount {
     this.used = nothing;
   }
 
-  inTheWay({ maxConcurrentRuns, monthlyTokens, monthlyBudget }: AccountLimits): keyof AccountLimits | undefined {
-    if (monthlyTokens !== undefined && this.used.tokens >= monthlyTokens) return "monthlyTokens";
-    if (monthlyBudget !== undefined && this.used.cost >= monthlyBudget) return "monthlyBudget";
+  inTheWay(limits: AccountLimits): keyof AccountLimits | undefined {
+    const spent = spentOf(this.used, limits);
+    if (spent !== undefined) return spent;
+    const { maxConcurrentRuns } = limits;
     return maxConcurrentRuns !== undefined && this.atWork >= maxConcurrentRuns ? "maxConcurrentRuns" : undefined;
   }
 }

@@ -5,12 +5,10 @@
  * Deliberately absent: taking over what was counted while the store was away. The one count goes on where it was left, the other
  * one is forgotten when its time is over.
  */
-import { setTimeout as sleep } from "node:timers/promises";
-import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
-import type { WindowCount, WindowCounters } from "../domain/token-account.ts";
+import { RateLimiterMemory } from "rate-limiter-flexible";
+import { countersOf, type WindowCount, type WindowCounters } from "../domain/token-account.ts";
+import { inTime } from "./in-time.ts";
 
-/** Nobody waits longer for a number that this process can make up for. */
-const patienceMs = 2_000;
 /** So long after a failure nothing is asked of the store: not each caller is to wait in vain. */
 const pauseMs = 1_000;
 
@@ -41,7 +39,7 @@ export class WindowCounts implements WindowCounters {
     const counters = await this.#sharedNow();
     if (counters === undefined) return question(this.#own);
     try {
-      return await withinPatience(question(counters));
+      return await inTime(question(counters));
     } catch {
       this.#awayUntil = performance.now() + pauseMs;
       return question(this.#own);
@@ -57,32 +55,7 @@ export class WindowCounts implements WindowCounters {
   }
 }
 
-async function withinPatience<T>(answer: Promise<T>): Promise<T> {
-  const answered = new AbortController();
-  const late = sleep(patienceMs, undefined, { signal: answered.signal, ref: false }).then(() => {
-    throw new Error("The store did not answer in time.");
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    answered.abort();
-  }
-}
-
 function ownCounts(): WindowCounters {
   // What is too many is for others to say.
-  const limiter = new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: 1, keyPrefix: "" });
-  return {
-    add: async (key, amount, windowMs) => countOf(await limiter.penalty(key, amount, { customDuration: windowMs / 1000 })),
-    read: async (key) => {
-      const state = await limiter.get(key);
-      return state ? countOf(state) : undefined;
-    },
-    set: async (key, count, windowMs) => void (await limiter.set(key, count, windowMs / 1000)),
-  };
-}
-
-function countOf({ consumedPoints, msBeforeNext }: RateLimiterRes): WindowCount {
-  return { count: consumedPoints, msLeft: Math.max(0, msBeforeNext) };
+  return countersOf(new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: 1, keyPrefix: "" }));
 }

@@ -5,9 +5,9 @@
  * the gateways' clocks. Deliberately absent: its table, which a migration makes, and clearing it, which retention does.
  */
 import type { Pool } from "pg";
-import { RateLimiterPostgres, type RateLimiterRes } from "rate-limiter-flexible";
+import { RateLimiterPostgres } from "rate-limiter-flexible";
 
-import type { WindowCount, WindowCounters } from "../domain/token-account.ts";
+import { countersOf, type WindowCounters } from "../domain/token-account.ts";
 
 /** As it asks; times may have fractions. */
 interface NamedQuery {
@@ -30,20 +30,9 @@ export function countersOn(pool: Pool): WindowCounters {
     points: Number.MAX_SAFE_INTEGER,
     duration: 1,
   });
-  return {
-    add: async (key, amount, windowMs) => countOf(await limiter.penalty(key, amount, { customDuration: windowMs / 1000 })),
-    read: async (key) => {
-      const state = await limiter.get(key);
-      return state ? countOf(state) : undefined;
-    },
-    set: async (key, count, windowMs) => void (await limiter.set(key, count, windowMs / 1000)),
-  };
+  return countersOf(limiter);
 }
 
 function whole(value: string | number | null): string | number | null {
   return typeof value === "number" ? Math.round(value) : value;
-}
-
-function countOf({ consumedPoints, msBeforeNext }: RateLimiterRes): WindowCount {
-  return { count: consumedPoints, msLeft: Math.max(0, msBeforeNext) };
 }

@@ -9,41 +9,28 @@ import type { Kysely } from "kysely";
 
 import type { GuardedDatabase } from "./guarded-database.ts";
 import { sql } from "./kysely.ts";
+import { Lookout } from "./lookout.ts";
 import type { Notices } from "./notices.ts";
-import { isDead } from "./process-identity.ts";
 import type { RunsTable, StoreTables } from "./schema.ts";
 import { noteUnanswered } from "./transcript-writer.ts";
 
-/** One lost sign of life is made up for by the next. */
-const looksPerSilence = 3;
-
 type RunAtWork = Pick<RunsTable, "id" | "session_key" | "process" | "renewals" | "is_cancel_requested">;
-
-/** What was seen of another process's run. */
-interface Sighting {
-  readonly renewals: number;
-  /** Of the steady clock of this process. */
-  readonly since: number;
-}
 
 export class RunWatch {
   readonly #db: GuardedDatabase;
   readonly #process: string;
-  readonly #longestSilenceMs: number;
+  readonly #lookout: Lookout;
   readonly #notices: Notices;
-  #sightings: ReadonlyMap<string, Sighting> = new Map();
   /** Runs of this process that the listener was told of. */
   #told = new Set<string>();
   /** Runs of this process that are over, though that could not be written. */
   readonly #unended = new Set<string>();
   #listener: ((runId: string) => void) | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #isLooking = false;
 
   constructor(db: GuardedDatabase, processName: string, longestSilenceMs: number, notices: Notices) {
     this.#db = db;
     this.#process = processName;
-    this.#longestSilenceMs = longestSilenceMs;
+    this.#lookout = new Lookout(longestSilenceMs, () => this.#look());
     this.#notices = notices;
     notices.onCancel((runId) => void this.#hearCancel(runId));
   }
@@ -59,26 +46,11 @@ export class RunWatch {
 
   /** Resolves when the runs of dead processes are marked. */
   async start(): Promise<void> {
-    await this.#look();
-    this.#timer ??= setInterval(() => void this.#lookAgain(), this.#longestSilenceMs / looksPerSilence).unref();
+    await this.#lookout.start();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  /** What could not be seen or shown now is made up for by the next look. */
-  async #lookAgain(): Promise<void> {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    try {
-      await this.#look();
-    } catch {
-      // Whoever uses the store learns the reason. What was not looked at was not silent: nobody may have been able to show anything.
-      this.#sightings = new Map();
-    } finally {
-      this.#isLooking = false;
-    }
+    this.#lookout.stop();
   }
 
   /** A gateway with nothing to do pays for one look into an empty index. */
@@ -92,7 +64,8 @@ export class RunWatch {
     this.#tell(own.filter((run) => run.is_cancel_requested === 1));
     // As they were renewed with the others this moment.
     const unended = own.flatMap((run) => (over.has(run.id) ? { ...run, renewals: run.renewals + 1 } : []));
-    await this.#interrupt([...unended, ...this.#abandoned(others)]);
+    this.#lookout.see(others);
+    await this.#interrupt([...unended, ...this.#lookout.abandoned(others)]);
     for (const id of over) this.#unended.delete(id);
   }
 
@@ -123,20 +96,6 @@ export class RunWatch {
     const ownRun = (db: Kysely<StoreTables>) => selectAtWork(db).where("id", "=", runId).where("process", "=", this.#process);
     const runs = await this.#db.run((db) => ownRun(db).execute()).catch(() => []);
     this.#tell(runs);
-  }
-
-  /** Of `runs`, those that nobody is at work on any more. */
-  #abandoned(runs: readonly RunAtWork[]): readonly RunAtWork[] {
-    const now = performance.now();
-    const before = this.#sightings;
-    this.#sightings = new Map(
-      runs.map(({ id, renewals }) => {
-        const seen = before.get(id);
-        return [id, seen?.renewals === renewals ? seen : { renewals, since: now }];
-      }),
-    );
-    const dead = new Set([...new Set(runs.map((run) => run.process))].filter(isDead));
-    return runs.filter((run) => dead.has(run.process) || now - (this.#sightings.get(run.id)?.since ?? now) >= this.#longestSilenceMs);
   }
 
   async #interrupt(runs: readonly RunAtWork[]): Promise<void> {

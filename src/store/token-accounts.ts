@@ -7,44 +7,31 @@
  */
 import type { Kysely, Transaction } from "kysely";
 
-import type { AccountLimits, CountedRun, TokenAccounts, TokenUse } from "../domain/token-account.ts";
+import { spentOf, type AccountLimits, type CountedRun, type TokenAccounts, type TokenUse } from "../domain/token-account.ts";
 import type { GuardedDatabase } from "./guarded-database.ts";
+import { Lookout, type SignOfLife } from "./lookout.ts";
 import { isDead } from "./process-identity.ts";
-import type { StoreTables, TokenRunsTable } from "./schema.ts";
+import type { StoreTables } from "./schema.ts";
 
 /** A process that shows no sign of life for so long has stopped, or cannot reach its database. */
 const defaultLongestSilenceMs = 15_000;
-/** One lost sign of life is made up for by the next. */
-const looksPerSilence = 3;
 /** Counts are kept a little beyond their time: clocks differ. */
 const counterGraceMs = 3_600_000;
 
 const nothing: TokenUse = { requests: 0, tokens: 0, cost: 0 };
 
-/** What was seen of another process's run. */
-interface Sighting {
-  readonly renewals: number;
-  /** Of the steady clock of this process. */
-  readonly since: number;
-}
-
-type RunRow = Pick<TokenRunsTable, "run_id" | "process" | "renewals">;
-
 export class StoredTokenAccounts implements TokenAccounts {
   readonly #db: GuardedDatabase;
   readonly #process: string;
-  readonly #longestSilenceMs: number;
+  readonly #lookout: Lookout;
   /** Ids of the runs that have a place here, or are about to. */
   readonly #held = new Set<string>();
-  #sightings: ReadonlyMap<string, Sighting> = new Map();
-  #timer: NodeJS.Timeout | undefined;
-  #isLooking = false;
 
   /** `processName`: as `process-identity.ts` gives it. */
   constructor(db: GuardedDatabase, processName: string, longestSilenceMs: number = defaultLongestSilenceMs) {
     this.#db = db;
     this.#process = processName;
-    this.#longestSilenceMs = longestSilenceMs;
+    this.#lookout = new Lookout(longestSilenceMs, () => this.#look());
   }
 
   async enter(run: CountedRun, limits: AccountLimits): Promise<keyof AccountLimits | undefined> {
@@ -90,13 +77,12 @@ export class StoredTokenAccounts implements TokenAccounts {
 
   /** Resolves when the places of dead processes are free. */
   async start(): Promise<void> {
-    await this.#look();
-    this.#timer ??= setInterval(() => void this.#lookAgain(), this.#longestSilenceMs / looksPerSilence).unref();
+    await this.#lookout.start();
   }
 
   /** Before the database is closed. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#lookout.stop();
     if (this.#held.size === 0) return;
     this.#held.clear();
     await this.#transact((trx) => trx.deleteFrom("token_runs").where("process", "=", this.#process).execute());
@@ -113,7 +99,7 @@ export class StoredTokenAccounts implements TokenAccounts {
     if (spent !== undefined) return spent;
     const rows = await selectRuns(trx).where("owner", "=", run.owner).execute();
     if (rows.length >= limits.maxConcurrentRuns) {
-      const left = this.#abandoned(rows, this.#sightings);
+      const left = this.#lookout.abandoned(rows.filter((row) => row.process !== this.#process));
       await remove(trx, left);
       if (rows.length - left.length >= limits.maxConcurrentRuns) return "maxConcurrentRuns";
     }
@@ -121,28 +107,13 @@ export class StoredTokenAccounts implements TokenAccounts {
     return undefined;
   }
 
-  /** What could not be seen or shown now is made up for by the next look. */
-  async #lookAgain(): Promise<void> {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    try {
-      await this.#look();
-    } catch {
-      // What was not looked at was not silent: nobody may have been able to show anything.
-      this.#sightings = new Map();
-    } finally {
-      this.#isLooking = false;
-    }
-  }
-
   /** A gateway with nothing to do pays for one look into an empty table. */
   async #look(): Promise<void> {
     const rows = await this.#db.run((db) => selectRuns(db).execute());
-    if (rows.length === 0 && this.#sightings.size === 0) return;
     const others = rows.filter((row) => row.process !== this.#process);
     const own = rows.filter((row) => row.process === this.#process);
-    this.#sightings = new Map(others.map((row) => [row.run_id, sightingOf(row, this.#sightings.get(row.run_id))]));
-    const left = [...this.#abandoned(others, this.#sightings), ...own.filter(({ run_id }) => !this.#held.has(run_id))];
+    this.#lookout.see(others);
+    const left = [...this.#lookout.abandoned(others), ...own.filter(({ id }) => !this.#held.has(id))];
     if (left.length === 0 && own.length === 0) return;
     await this.#transact(async (trx) => {
       await remove(trx, left);
@@ -154,24 +125,9 @@ export class StoredTokenAccounts implements TokenAccounts {
     });
   }
 
-  #abandoned(rows: readonly RunRow[], sightings: ReadonlyMap<string, Sighting>): readonly RunRow[] {
-    const now = performance.now();
-    const others = rows.filter((row) => row.process !== this.#process);
-    const dead = new Set([...new Set(others.map((row) => row.process))].filter(isDead));
-    return others.filter((row) => {
-      const seen = sightings.get(row.run_id);
-      return dead.has(row.process) || (seen?.renewals === row.renewals && now - seen.since >= this.#longestSilenceMs);
-    });
-  }
-
   #transact<T>(work: (trx: Transaction<StoreTables>) => Promise<T>): Promise<T> {
     return this.#db.run((db) => db.transaction().execute(work));
   }
-}
-
-function spentOf({ tokens, cost }: TokenUse, { monthlyTokens, monthlyBudget }: AccountLimits): keyof AccountLimits | undefined {
-  if (monthlyTokens !== undefined && tokens >= monthlyTokens) return "monthlyTokens";
-  return monthlyBudget !== undefined && cost >= monthlyBudget ? "monthlyBudget" : undefined;
 }
 
 async function selectUse(db: Kysely<StoreTables>, { owner, month }: CountedRun): Promise<TokenUse> {
@@ -199,17 +155,13 @@ async function addUse(trx: Transaction<StoreTables>, { owner, month }: CountedRu
 }
 
 function selectRuns(db: Kysely<StoreTables>) {
-  return db.selectFrom("token_runs").select(["run_id", "process", "renewals"]);
-}
-
-function sightingOf({ renewals }: RunRow, before: Sighting | undefined): Sighting {
-  return before?.renewals === renewals ? before : { renewals, since: performance.now() };
+  return db.selectFrom("token_runs").select(["run_id as id", "process", "renewals"]);
 }
 
 /** Unless they have shown a sign of life meanwhile. */
-async function remove(trx: Transaction<StoreTables>, rows: readonly RunRow[]): Promise<void> {
-  for (const { run_id, renewals, process } of rows) {
-    const row = trx.deleteFrom("token_runs").where("run_id", "=", run_id);
+async function remove(trx: Transaction<StoreTables>, rows: readonly SignOfLife[]): Promise<void> {
+  for (const { id, renewals, process } of rows) {
+    const row = trx.deleteFrom("token_runs").where("run_id", "=", id);
     await (isDead(process) ? row : row.where("renewals", "=", renewals)).execute();
   }
 }
